@@ -1,0 +1,57 @@
+# Each target does its own set-up, from a fresh clone with Python 3.11 or newer, git and make.
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name))))
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+JOBS ?= auto
+
+export LMI_DEPLOY_SANDBOX_STATE ?= .sandbox/state
+
+.PHONY: run test check format lock catalog bench build clean
+
+run: $(VENV)/.sandbox-installed  ## The main job: deploy Llama-2-70B to an AWS emulator on this machine
+	$(BIN)/lmi-deploy llama2-70b --profile p4d --sandbox --yes
+
+test: $(VENV)/.dev-installed  ## All tests
+	env -u LMI_DEPLOY_SANDBOX_STATE $(BIN)/python -m pytest --numprocesses=$(JOBS)
+
+check: $(VENV)/.dev-installed  ## Lint, formatting and strict types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev-installed  ## Format, and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+catalog: $(VENV)/.dev-installed  ## Compile the catalog after an edit, and the profile's JSON Schema
+	$(BIN)/python -m lmi_deployer.catalog.build
+	$(BIN)/lmi-deploy schema > lmi_deployer/profile.schema.json
+
+lock: $(VENV)/.dev-installed  ## Choose new versions of the dependencies
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-header --extra sandbox pyproject.toml --output-file requirements/sandbox.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --extra sandbox --group dev --constraint requirements/sandbox.lock \
+		pyproject.toml --output-file requirements/dev.lock
+
+bench: $(VENV)/.dev-installed  ## Measure start-up and validation
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/validate.py
+
+build: $(VENV)/.dev-installed  ## Wheel and sdist into dist/
+	$(BIN)/python -m build
+
+clean:  ## Remove everything that can be made again
+	rm -rf $(VENV) .sandbox dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "lmi-deploy needs Python 3.11 or newer" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "lmi-deploy needs Python 3.11 or newer; $(PYTHON) is older" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.%-installed: requirements/%.lock pyproject.toml $(VENV)/bin/python
+	$(PIP) install --require-hashes --requirement $<
+	$(PIP) install --no-deps --editable .
+	@touch $@

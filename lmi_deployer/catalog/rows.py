@@ -1,0 +1,197 @@
+"""The shape of every catalog row: what a fact is called, its unit, and that it names its source.
+
+The YAML files beside this module are written by people and checked against these models when
+they are compiled to JSON (`python -m lmi_deployer.catalog.build`).
+"""
+
+from __future__ import annotations
+
+from datetime import date  # noqa: TC003 - pydantic needs it at run time
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Backend = Literal[
+    "trtllm", "lmi-dist", "vllm", "scheduler", "deepspeed", "hf-accelerate", "neuronx"
+]
+Flavor = Literal["tensorrtllm", "deepspeed", "lmi", "neuronx", "fastertransformer"]
+Dtype = Literal["fp32", "fp16", "bf16", "int8"]
+QuantizeMethod = Literal[
+    "smoothquant", "awq", "gptq", "dynamic_int8", "static_int8", "bitsandbytes4", "bitsandbytes8"
+]
+WeightFormat = QuantizeMethod | Literal["fp8", "int8", "mxfp4"]
+"""Methods by which published weights may be quantized already."""
+NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+
+
+class Row(BaseModel):
+    """One fact or group of facts that somebody can check against a page."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourcedRow(Row):
+    """A row that says where its facts come from and when they were compared with it."""
+
+    source: NonEmpty
+    checked: date
+
+
+class QuantizeSupport(Row):
+    """What one backend of one container version accepts for a quantization method."""
+
+    value: NonEmpty
+    """What `option.quantize` is set to."""
+    needs_quantized_checkpoint: bool
+    """True when the weights must already be quantized by this method."""
+    dtypes: tuple[Dtype, ...] = ()
+    """The dtypes that may be written beside it; empty when dtype must be left out."""
+    model_types: tuple[str, ...] | None = None
+    """The `model_type`s of config.json it works for; null when the library decides."""
+    min_compute_capability: float | None = None
+
+
+class BackendSupport(Row):
+    """How one container version runs one backend."""
+
+    flavor: Flavor
+    engine: Literal["Python", "MPI", "DeepSpeed"]
+    rolling_batch: str | None
+    """The value of `option.rolling_batch`; null when the line is left out."""
+    entry_point: str | None = None
+    """The value of `option.entryPoint`; null for the handler that the server picks itself."""
+    model_types: tuple[str, ...] | None
+    """The `model_type`s of config.json that this backend serves; null when the library decides."""
+    dtypes: tuple[Dtype, ...]
+    quantize: dict[QuantizeMethod, QuantizeSupport] = {}
+    default_max_rolling_batch_size: int | None = None
+    """Sequences in flight when the setting is left out; null without rolling batch."""
+    compiles_at_load: bool = False
+    """True when the container builds an engine from the weights each time it starts."""
+    property_names: dict[str, str]
+    """Our name of a setting: the property name that this image reads."""
+    same_value: dict[str, tuple[str, ...]] = {}
+    """Our name of a setting: further properties that must be written with the same value."""
+
+
+class FlavorImage(Row):
+    """One image of one container version."""
+
+    tag: NonEmpty
+    accelerator: Literal["gpu", "neuron"]
+    cuda: str | None
+    """CUDA version of the image ("12.2"); null on Neuron."""
+    region_set: str
+    """Key of `region_sets` in registries.yaml: the regions that lack the image."""
+    inference_ami: str | None
+    """`InferenceAmiVersion` whose driver fits this image; null for SageMaker's own default."""
+    libraries: dict[str, str] = {}
+
+
+class Container(SourcedRow):
+    """One LMI container version: its images and what the server in it does with settings."""
+
+    version: NonEmpty
+    lmi_generation: NonEmpty
+    model_loading_timeout_seconds: int
+    """`MODEL_LOADING_TIMEOUT` of the image, used when the option is left out."""
+    predict_timeout_seconds: int
+    engine_environment: NonEmpty = "SERVING_LOAD_MODELS=model::{engine}=/opt/ml/model"
+    """The environment variable that stands for `engine=`; `{engine}` is replaced."""
+    flavors: dict[Flavor, FlavorImage]
+    backends: dict[Backend, BackendSupport]
+    """In the order in which `backend: auto` tries them."""
+    options: dict[str, tuple[Backend | Literal["server", "any"], ...]]
+    """Every property key the version reads, with the backends that read it."""
+
+
+class Gpu(SourcedRow):
+    """One accelerator. Memory is per accelerator."""
+
+    name: NonEmpty
+    vendor: Literal["nvidia", "aws"]
+    architecture: NonEmpty
+    compute_capability: float | None
+    """NVIDIA compute capability (8.0 for A100); null on Neuron."""
+    memory_gib: float
+    """Nominal size, as the vendor prints it."""
+    usable_memory_gib: float
+    """What a process can allocate before its own context; the nominal size overstates it."""
+    memory_bandwidth_gb_per_second: float
+    """10**9 bytes per second."""
+    neuron_cores: int | None = None
+    """NeuronCores per accelerator, which tensor parallelism counts there; null on NVIDIA."""
+
+
+class Price(Row):
+    """On-demand price of one hosting instance."""
+
+    usd_per_hour: float
+    region: NonEmpty
+    as_of: date
+    source: NonEmpty
+
+
+class InstanceType(SourcedRow):
+    """One SageMaker instance type."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+    family: NonEmpty
+    gpu: NonEmpty
+    """Key of gpus.yaml."""
+    gpu_count: Annotated[int, Field(ge=1)]
+    vcpu: int
+    host_memory_gib: float
+    local_disk_gb: float | None
+    """Instance store; null where SageMaker attaches an EBS volume whose size can be set."""
+    network_gbps: float | None
+    """Up to this much where the size may burst; null where no page states it."""
+    gpu_link: Literal["none", "pcie", "nvlink", "nvswitch", "neuronlink"]
+    is_volume_size_settable: bool
+    hosting: bool
+    """True when CreateEndpointConfig takes the type."""
+    endpoint_quota_code: str | None = None
+    price: Price | None = None
+    cpu_architecture: Literal["x86_64", "arm64"] = "x86_64"
+    """LMI images are built for x86_64 only."""
+
+
+class Registry(SourcedRow):
+    """The account that holds the LMI images in one region."""
+
+    region: NonEmpty
+    account: AccountId
+    dns_suffix: NonEmpty
+
+
+class RegionSet(SourcedRow):
+    """The regions whose registry lacks an image."""
+
+    name: NonEmpty
+    missing: tuple[str, ...]
+
+
+class Model(SourcedRow):
+    """Configuration facts of one published checkpoint."""
+
+    id: NonEmpty
+    model_type: NonEmpty
+    architectures: tuple[str, ...]
+    parameter_count: int
+    checkpoint_bytes: int
+    """Size of the weight files in the dtype they are published in."""
+    published_dtype: Dtype | Literal["int4", "fp8", "mxfp4"] | None
+    num_attention_heads: int
+    num_key_value_heads: int
+    num_hidden_layers: int
+    hidden_size: int
+    max_position_embeddings: int | None
+    head_dim: int | None = None
+    """Null where it is hidden_size / num_attention_heads."""
+    quantization: WeightFormat | None = None
+    """Method by which the published weights are quantized already."""
+    is_gated: bool = False
+    needs_remote_code: bool = False
+    is_verified: bool = True
+    """False when the facts were not compared with a stored config.json."""

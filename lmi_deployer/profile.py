@@ -1,0 +1,242 @@
+"""What the user writes: the schema of a model profile, before any default is chosen.
+
+Every setting may stand in the file's `defaults`, in a hardware profile, or in a `--set`; the
+classes below are therefore all-optional, and `hardware.py` lays them over one another.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from lmi_deployer.catalog.rows import Backend, QuantizeMethod
+
+API_VERSION = "lmi-deploy/v1"
+Auto = Literal["auto"]
+
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", min_length=1, max_length=30)
+]
+HardwareName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", min_length=1, max_length=23)
+]
+"""Both names, a hash and two dashes together make a name that SageMaker takes (63 characters)."""
+S3Prefix = Annotated[str, StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.*$")]
+PositiveInt = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+OptionValue = str | int | float | bool
+
+
+def _ends_in_slash(uri: str) -> str:
+    if not uri.endswith("/"):
+        raise ValueError("must end in '/', since it names a prefix and not one object")
+    return uri
+
+
+S3Folder = Annotated[S3Prefix, AfterValidator(_ends_in_slash)]
+
+
+class Section(BaseModel):
+    """A part of the profile: unknown keys are refused, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ModelSection(Section):
+    """Which weights to serve, and as what."""
+
+    id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Hugging Face Hub repository, such as `tiiuae/falcon-7b`."""
+    revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
+    """Commit of the repository. Names and tags move, so only a commit is taken."""
+    source: S3Folder | None = None
+    """Folder on S3 that holds a copy of the weights; the container then needs no hub."""
+    dtype: Literal["auto", "fp32", "fp16", "bf16", "int8"] | None = None
+    trust_remote_code: bool | None = None
+    """Lets the container run Python code that stands beside the weights."""
+    weights_gib: Annotated[float, Field(gt=0)] | None = None
+    """Size of the weight files; needed for a model that the catalog does not hold."""
+
+
+class ContainerSection(Section):
+    """Which LMI container serves it. The flavor follows from the backend."""
+
+    version: str | None = None
+
+
+class TrafficSection(Section):
+    """The requests to expect; lengths in tokens."""
+
+    max_input_len: PositiveInt | None = None
+    max_output_len: PositiveInt | None = None
+    concurrency: PositiveInt | None = None
+    """Requests in flight at once, over all instances."""
+
+
+class QuantizeSection(Section):
+    """How the weights are quantized."""
+
+    method: QuantizeMethod
+    alpha: Annotated[float, Field(ge=0, le=1)] | None = None
+    """SmoothQuant: share of the difficulty that moves from activations to weights."""
+    per_token: bool | None = None
+    """SmoothQuant: one activation scale for each token."""
+    per_channel: bool | None = None
+    """SmoothQuant: one weight scale for each output channel."""
+
+
+class TrtllmSection(Section):
+    """Settings that only TensorRT-LLM reads."""
+
+    use_custom_all_reduce: bool | Auto | None = None
+    kv_cache_free_gpu_mem_fraction: Fraction | None = None
+    """Share of the GPU memory left after loading the engine that becomes KV cache."""
+    batch_scheduler_policy: Literal["max_utilization", "guaranteed_no_evict"] | None = None
+    tokens_per_block: PositiveInt | None = None
+    max_num_sequences: PositiveInt | None = None
+    enable_trt_overlap: bool | None = None
+    multi_query_mode: bool | Auto | None = None
+
+
+class LmiDistSection(Section):
+    """Settings that only LMI-Dist reads."""
+
+    max_rolling_batch_prefill_tokens: PositiveInt | None = None
+    paged_attention: bool | None = None
+
+
+class VllmSection(Section):
+    """Settings that only vLLM reads."""
+
+    max_rolling_batch_prefill_tokens: PositiveInt | None = None
+
+
+class DeepspeedSection(Section):
+    """Settings that only DeepSpeed reads."""
+
+    enable_cuda_graph: bool | None = None
+    low_cpu_mem_usage: bool | None = None
+    task: str | None = None
+
+
+class HuggingFaceSection(Section):
+    """Settings that only the Hugging Face handlers (`hf-accelerate`, `scheduler`) read."""
+
+    device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None
+    low_cpu_mem_usage: bool | None = None
+    task: str | None = None
+
+
+class NeuronxSection(Section):
+    """Settings that only Transformers NeuronX reads."""
+
+    n_positions: PositiveInt | None = None
+
+
+class InstanceCounts(Section):
+    """How few and how many instances the endpoint runs."""
+
+    min: PositiveInt
+    max: PositiveInt
+
+
+class VpcSection(Section):
+    """The network the containers are attached to."""
+
+    subnets: Annotated[list[str], Field(min_length=1, max_length=16)]
+    security_groups: Annotated[list[str], Field(min_length=1, max_length=5)]
+
+
+class EndpointSection(Section):
+    """The SageMaker endpoint."""
+
+    name: (
+        Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,53}$")] | None
+    ) = None
+    """`<profile>-<hardware profile>` when left out. Nine characters are kept free for a hash."""
+    mode: Literal["realtime"] | None = None
+    instances: PositiveInt | InstanceCounts | None = None
+    role: (
+        Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")] | None
+    ) = None
+    """Execution role; `--role` and LMI_DEPLOY_ROLE come first."""
+    artifacts: S3Folder | None = None
+    """Where rendered files go; the account's SageMaker bucket when left out."""
+    packaging: Literal["prefix", "tar.gz"] | None = None
+    """Loose files under an S3 prefix, or one model.tar.gz."""
+    vpc: VpcSection | None = None
+    tags: dict[str, str] | None = None
+
+
+class Settings(Section):
+    """Everything that `defaults`, a hardware profile or `--set` may decide."""
+
+    model: ModelSection | None = None
+    container: ContainerSection | None = None
+    traffic: TrafficSection | None = None
+    instance_type: Annotated[str, StringConstraints(pattern=r"^ml\.")] | None = None
+    backend: Backend | Auto | None = None
+    tensor_parallel_degree: PositiveInt | Auto | None = None
+    max_rolling_batch_size: PositiveInt | Auto | None = None
+    quantize: Literal["none"] | QuantizeSection | None = None
+    output_formatter: Literal["json", "jsonlines"] | None = None
+    model_loading_timeout_seconds: Annotated[int, Field(ge=60, le=3600)] | Auto | None = None
+    predict_timeout_seconds: PositiveInt | None = None
+    trtllm: TrtllmSection | None = None
+    lmi_dist: LmiDistSection | None = None
+    vllm: VllmSection | None = None
+    deepspeed: DeepspeedSection | None = None
+    huggingface: HuggingFaceSection | None = None
+    neuronx: NeuronxSection | None = None
+    endpoint: EndpointSection | None = None
+    options: dict[str, OptionValue] | None = None
+    """Raw serving.properties keys, checked against the container's own list."""
+
+
+class HardwareProfile(Settings):
+    """One named machine to serve the model on."""
+
+    extends: HardwareName | None = None
+    """Hardware profile of this file that this one starts from."""
+
+
+class ModelProfile(Section):
+    """One model, and the machines it may be served on."""
+
+    apiVersion: Literal["lmi-deploy/v1"]  # noqa: N815 - the spelling Kubernetes made customary
+    kind: Literal["ModelProfile"]
+    name: Name
+    description: str | None = None
+    model: ModelSection
+    container: ContainerSection
+    traffic: TrafficSection
+    defaults: Settings = Settings()
+    profiles: Annotated[dict[HardwareName, HardwareProfile], Field(min_length=1)]
+    options: dict[str, OptionValue] | None = None
+
+
+LATER: dict[str, str] = {
+    "compile": "ahead-of-time compilation",
+    "budget": "a cost limit",
+    "autoscaling": "autoscaling",
+    "schedule": "schedules",
+    "quality": "a quality gate",
+    "slo": "a service-level gate",
+    "hf_token": "a Hugging Face token at run time; point model.source at a copy on S3 instead",
+    "network_isolation": "network isolation",
+    "output": "asynchronous endpoints",
+    "notifications": "asynchronous endpoints",
+    "hardware": "a fallback list of instance types",
+}
+"""Keys of later versions, refused by name until the behaviour behind them exists."""
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the profile file, for editors."""
+    schema = ModelProfile.model_json_schema(by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "lmi-deploy model profile",
+        **{key: value for key, value in schema.items() if key != "title"},
+    }

@@ -1,0 +1,70 @@
+"""Finds secrets in plain text, and hides them from everything that is printed.
+
+The patterns are the published token formats of Hugging Face (`hf_...`), AWS (access key ids) and
+GitHub. A profile is reviewed, copied and kept in git, so a secret in it is an error, not a warning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lmi_deployer.findings import Finding
+from lmi_deployer.yaml_source import Path, YamlSource
+
+_TOKEN = re.compile(
+    r"\bhf_[A-Za-z0-9]{20,}"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"|\bgh[pousr]_[A-Za-z0-9]{30,}"
+    r"|\bgithub_pat_[A-Za-z0-9_]{30,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
+_SECRET_KEY = re.compile(
+    r"(?i)(^|[_.-])(password|passwd|secret|(access|api|auth|hf)_?token|api_?key)$"
+)
+FIX = "take it out of the file and revoke it; weights that need it can be copied to S3 once"
+
+
+def redacted(text: str) -> str:
+    """`text` with every secret in it replaced.
+
+    >>> redacted("token hf_abcdefghijklmnopqrstuvwx")
+    'token ***'
+    """
+    return _TOKEN.sub("***", text)
+
+
+def is_secret(key: str, value: object) -> bool:
+    """True for a value that looks like a secret, or stands under a key that promises one."""
+    if not isinstance(value, str) or not value:
+        return False
+    if _TOKEN.search(value):
+        return True
+    return bool(_SECRET_KEY.search(key)) and not value.startswith("secretsmanager:")
+
+
+def findings(source: YamlSource) -> list[Finding]:
+    """An error for each secret that stands in a file as plain text; the value is not repeated."""
+    return [
+        Finding.error(
+            "LMI006",
+            "holds a secret in plain text",
+            place=source.place(path),
+            key=redacted(".".join(str(part) for part in path)),
+            fix=FIX,
+        )
+        for path, key, value in _texts(source.data, ())
+        if is_secret(key, value)
+    ]
+
+
+def _texts(data: Any, path: Path) -> Iterator[tuple[Path, str, object]]:
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            yield from _texts(value, (*path, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _texts(value, (*path, index))
+    else:
+        yield path, str(path[-1]) if path else "", data

@@ -1,0 +1,112 @@
+"""Turns a decided spec into the texts a container reads, through templates/.
+
+serving.properties has two readers that differ: the model server uses java.util.Properties, the
+container's compile scripts split each line at the first "=". What they would read differently is
+never written (`unreadable`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+import javaproperties
+
+from lmi_deployer.resources import load_template
+from lmi_deployer.spec import ResolvedSpec, Value
+
+PROPERTIES_FILE = "serving.properties"
+DERIVED_PROPERTIES: Mapping[str, str] = {
+    "engine": "backend",
+    "option.rolling_batch": "backend",
+    "option.entryPoint": "backend",
+}
+"""Properties that follow from the backend: the key of the profile that decides them."""
+
+
+def properties(spec: ResolvedSpec) -> dict[str, str]:
+    """The pairs of serving.properties, sorted by name."""
+    support = spec.support
+    pairs: dict[str, Value | None] = {
+        "engine": support.engine,
+        "option.rolling_batch": support.rolling_batch,
+        "option.entryPoint": support.entry_point,
+        **{
+            name: value
+            for setting, value in spec.settings.items()
+            if setting in support.property_names
+            for name in (
+                support.property_names[setting],
+                *support.same_value.get(setting, ()),
+            )
+        },
+        **spec.options,
+    }
+    return {name: as_text(value) for name, value in sorted(pairs.items()) if value is not None}
+
+
+def as_text(value: Value) -> str:
+    """A value as both readers expect it: `true` and `false` in lower case, numbers plain."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def serving_properties(spec: ResolvedSpec) -> str:
+    """The text of serving.properties: a comment that says where it is from, then sorted pairs."""
+    template = load_template("lmi/serving.properties.j2")
+    return template.render(
+        title=spec.title,
+        container=f"LMI {spec.container.version}",
+        properties=properties(spec).items(),
+    )
+
+
+def environment(spec: ResolvedSpec) -> dict[str, str]:
+    """The same settings as environment variables of the container.
+
+    `option.x` becomes `OPTION_X`; other keys are server-wide `SERVING_*` variables. Older servers
+    read the engine only from `SERVING_LOAD_MODELS`, which the catalog says per version.
+    """
+    variables = {}
+    for name, value in properties(spec).items():
+        if name == "engine":
+            variable, _, text = spec.container.engine_environment.partition("=")
+            variables[variable] = text.format(engine=value)
+        elif name.startswith("option."):
+            variables[f"OPTION_{name.removeprefix('option.').upper()}"] = value
+        else:
+            variables[f"SERVING_{name.upper()}"] = value
+    return dict(sorted(variables.items()))
+
+
+def as_environment_file(spec: ResolvedSpec) -> str:
+    """The environment variables as lines of `NAME=value`."""
+    return "".join(f"{name}={value}\n" for name, value in environment(spec).items())
+
+
+def as_json(spec: ResolvedSpec) -> str:
+    """The pairs of serving.properties as a JSON object."""
+    return json.dumps(properties(spec), indent=2) + "\n"
+
+
+def unreadable(spec: ResolvedSpec) -> Iterator[tuple[str, str]]:
+    """(property, reason) for each pair that the two readers would not both read as it is meant."""
+    for name, value in properties(spec).items():
+        line = f"{name}={value}\n"
+        if not line.isascii():
+            yield name, "holds characters outside ASCII, which the two readers decode differently"
+        elif any(ord(character) < 32 for character in f"{name}{value}"):  # noqa: PLR2004 - controls
+            yield name, "holds a line break, a tab or another control character"
+        elif not value:
+            yield name, "is empty, which later versions skip and earlier ones set"
+        elif javaproperties.loads(line) != {name: value} or _split_plainly(line) != (name, value):
+            yield name, "holds characters that the server and the compile script read differently"
+
+
+def _split_plainly(line: str) -> tuple[str, str]:
+    """The pair as the container's compile scripts read a line.
+
+    Source: djl-serving, serving/docker/partition/utils.py: lines that start with "#" are comments,
+    and others are split at the first "=".
+    """
+    name, _, value = line.strip().partition("=")
+    return name, value

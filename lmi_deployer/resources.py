@@ -1,0 +1,63 @@
+"""Finds templates/ and profiles/, in a checkout or inside an installed wheel."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lmi_deployer.errors import InputError
+from lmi_deployer.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+PACKAGE = Path(__file__).parent
+
+
+@cache
+def data_folder(name: str) -> Path:
+    """`templates` or `profiles`: inside the wheel, or beside the package in a checkout."""
+    installed = PACKAGE / "_data" / name
+    return installed if installed.is_dir() else PACKAGE.parent / name
+
+
+@cache
+def load_template(name: str) -> Template:
+    """A template of templates/, in a sandbox, where a name without a value is an error."""
+    from jinja2 import FileSystemLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(data_folder("templates")),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - properties files, which have no HTML; see render.unreadable
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        newline_sequence="\n",
+    )
+    return environment.get_template(name)
+
+
+def shipped_profiles() -> dict[str, Path]:
+    """The profiles that come with lmi-deploy, by name."""
+    return {path.stem: path for path in sorted(data_folder("profiles").glob("*.yaml"))}
+
+
+def find_profile(model: str, *, cwd: Path | None = None) -> Path:
+    """The file of a profile given as a path, or as a name in ./profiles or among the shipped ones.
+
+    Raises InputError when there is none.
+    """
+    here = cwd or Path()
+    if model.endswith((".yaml", ".yml")) or "/" in model:
+        path = here / model
+        if not path.is_file():
+            raise InputError(f"there is no file {model}", fix="a path to a profile, or its name")
+        return path
+    own = {path.stem: path for path in sorted((here / "profiles").glob("*.yaml"))}
+    known = {**shipped_profiles(), **own}
+    if model not in known:
+        raise InputError(f"there is no profile {model!r}", fix=did_you_mean(model, known))
+    return known[model]

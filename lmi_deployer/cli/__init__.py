@@ -1,0 +1,111 @@
+"""The command line: `main` is the one place that turns an error into an exit status.
+
+Each command lives in a module of its own, imported when it is called: `--version` must not pay
+for YAML, pydantic or AWS.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+
+import click
+
+from lmi_deployer import __version__
+from lmi_deployer.errors import LmiDeployError
+
+INTERRUPTED = 130
+COMMANDS: Mapping[str, str] = {
+    "up": "Deploy a model: check, plan, ask, apply, wait, verify. The default command.",
+    "down": "Remove everything that `up` made.",
+    "plan": "Show what `up` would do; change nothing.",
+    "apply": "Run exactly a saved plan, unless AWS has changed since.",
+    "render": "Print serving.properties, or write the files that would be uploaded.",
+    "validate": "Check profiles without any network.",
+    "status": "Show what is deployed, and whether it is up to date.",
+    "invoke": "Send one prompt to an endpoint.",
+    "catalog": "List containers, instance types, GPUs, models and regions.",
+    "schema": "Print the JSON Schema of profiles, for editors.",
+    "sandbox": "Run an AWS emulator on this machine.",
+    "completion": "Print the completion script of a shell.",
+}
+"""Command: its one-line help, so that `--help` need not import it."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when called; a first word that is none means `up`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, in the order in which people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"lmi_deployer.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read `lmi-deploy MODEL ...` as `lmi-deploy up MODEL ...`."""
+        own = {"--help", "-h", "--version"}
+        if args and args[0] not in COMMANDS and args[0] not in own:
+            args = ["up", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="lmi-deploy")
+def cli() -> None:
+    """Plan, check and deploy large language models to Amazon SageMaker LMI containers.
+
+    `lmi-deploy MODEL -p HARDWARE` deploys a model profile, after showing the plan and asking.
+    MODEL is the name of a profile (in ./profiles, or one that comes with lmi-deploy) or a path.
+    Add --sandbox to try it without an AWS account.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with a status of docs/commands.md."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The exit status of one call; errors that a user can act on are printed, without traceback."""
+    try:
+        status = cli.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="lmi-deploy",
+            standalone_mode=False,
+        )
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except LmiDeployError as error:
+        _print_error(error)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted: nothing was changed", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does; there is nobody left to tell.
+        sys.stdout = None
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _print_error(error: LmiDeployError) -> None:
+    text = str(error)
+    has_label = text.startswith(("error[", "warning["))
+    label = "" if has_label else click.style("error: ", fg="red")
+    click.echo(f"{label}{text}", err=True)

@@ -1,0 +1,53 @@
+"""`lmi-deploy apply`: runs a saved plan, if it still fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lmi_deployer import api, report
+from lmi_deployer.cli.common import (
+    AwsOptions,
+    aws_options,
+    connected,
+    output_option,
+    painter,
+    print_json,
+    quiet_option,
+    say,
+    yes_option,
+)
+from lmi_deployer.cli.running import Run, approve
+from lmi_deployer.edges.files import read_text
+from lmi_deployer.plan_file import parse_plan
+
+
+@click.command("apply")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@aws_options
+@output_option
+@yes_option
+@quiet_option
+@click.option("--no-smoke", is_flag=True, help="Do not send a request once it is InService.")
+def command(
+    file: Path, where: AwsOptions, output: str, yes: bool, quiet: bool, no_smoke: bool
+) -> int:
+    """Run exactly the plan in FILE, unless AWS has changed since it was made."""
+    saved = parse_plan(read_text(file), str(file))
+    with connected(where) as connection:
+        api.refuse_stale(saved, connection.aws)
+        page = f"{saved.title}    {saved.region}    {connection.where or ''}".rstrip()
+        click.echo(f"{page}\n\n{report.plan_text(saved.plan, painter())}\n", err=output == "json")
+        if saved.plan.steps:
+            approve([saved.plan], yes=yes)
+            Run(saved.plan, connection, (lambda _line: None) if quiet else say).go()
+        name = saved.plan.deployment
+        answer = api.smoke(name, connection.aws) if saved.plan.steps and not no_smoke else None
+        endpoint = connection.aws.endpoint(name)
+        status = endpoint.status if endpoint else None
+    if output == "json":
+        print_json({"schema_version": 1, "endpoint": name, "status": status, "answer": answer})
+    else:
+        click.echo(f"{saved.title} is {status} as endpoint {name}")
+    return 0

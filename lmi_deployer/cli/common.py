@@ -1,0 +1,264 @@
+"""Options that several commands share, and the connection they describe."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from lmi_deployer.errors import InputError
+from lmi_deployer.report import Paint, plain
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from lmi_deployer.apply import Clock
+    from lmi_deployer.edges.aws import Aws, AwsSettings
+    from lmi_deployer.sandbox import SandboxSettings
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+SANDBOX_REGION = "us-east-1"
+SANDBOX_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwsOptions:
+    """What the command line says about the account to use."""
+
+    region: str | None
+    aws_profile: str | None
+    role: str | None
+    artifacts: str | None
+    sandbox: bool
+    sandbox_state: Path | None
+
+    @property
+    def suffix(self) -> str:
+        """What a follow-up command needs to reach the same place."""
+        flags = [" --sandbox"] if self.sandbox else []
+        flags += [f" --region {self.region}"] if self.region else []
+        flags += [f" --aws-profile {self.aws_profile}"] if self.aws_profile else []
+        return "".join(flags)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """An account that a command works with, and what to call it in its output."""
+
+    aws: Aws
+    clock: Clock
+    where: str | None
+    """Set in a sandbox: it stands in every output."""
+    ends_with_command: bool
+    """True for a sandbox that this command started and that leaves nothing behind."""
+
+
+def model_argument(function: Function) -> Function:
+    """Add MODEL, -p/--profile and --set."""
+    function = click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Override a setting of the hardware profile; repeatable.",
+    )(function)
+    function = click.option(
+        "-p",
+        "--profile",
+        "hardware",
+        multiple=True,
+        metavar="HARDWARE",
+        callback=lambda _context, _option, value: _split(value),
+        shell_complete=_complete_hardware,
+        help="Hardware profile: a name, several with commas, or `all`.",
+    )(function)
+    return click.argument("model", metavar="MODEL", shell_complete=_complete_model)(function)
+
+
+def aws_options(function: Function) -> Function:
+    """Add the options that say which account to use; the command gets them as `where`."""
+    options = (
+        click.option("--region", metavar="REGION", envvar="LMI_DEPLOY_REGION", help="AWS region."),
+        click.option(
+            "--aws-profile",
+            metavar="NAME",
+            envvar="LMI_DEPLOY_AWS_PROFILE",
+            help="Credentials of ~/.aws to use.",
+        ),
+        click.option(
+            "--role",
+            metavar="ARN",
+            envvar="LMI_DEPLOY_ROLE",
+            help="Execution role of the endpoint.",
+        ),
+        click.option(
+            "--artifacts",
+            metavar="S3_URI",
+            envvar="LMI_DEPLOY_ARTIFACTS",
+            callback=_folder,
+            help="S3 folder for the rendered files.",
+        ),
+        click.option(
+            "--sandbox",
+            is_flag=True,
+            envvar="LMI_DEPLOY_SANDBOX",
+            help="Use an AWS emulator on this machine: no account, no cost.",
+        ),
+        click.option(
+            "--sandbox-state",
+            type=click.Path(path_type=Path, dir_okay=False),
+            envvar="LMI_DEPLOY_SANDBOX_STATE",
+            help="File in which the sandbox keeps its state from one command to the next.",
+        ),
+    )
+    names = ("region", "aws_profile", "role", "artifacts", "sandbox", "sandbox_state")
+
+    def gathered(*args: Any, **values: Any) -> Any:
+        where = AwsOptions(**{name: values.pop(name) for name in names})
+        return function(*args, where=where, **values)
+
+    gathered.__name__, gathered.__doc__ = function.__name__, function.__doc__
+    gathered.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in reversed(options):
+        gathered = option(gathered)
+    return gathered  # type: ignore[return-value]
+
+
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the result on standard output.",
+)
+yes_option = click.option(
+    "-y", "--yes", is_flag=True, envvar="LMI_DEPLOY_YES", help="Do not ask before changing things."
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+
+
+def _split(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for value in values for name in value.split(",") if name)
+
+
+def _folder(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    if not value.startswith("s3://") or len(value) == len("s3://"):
+        raise click.BadParameter("must be of the form s3://bucket/prefix/")
+    return value if value.endswith("/") else f"{value}/"
+
+
+def _complete_model(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from lmi_deployer.resources import shipped_profiles
+
+    names = {*shipped_profiles(), *(path.stem for path in Path("profiles").glob("*.yaml"))}
+    return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+
+
+def _complete_hardware(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from lmi_deployer import api
+    from lmi_deployer.errors import LmiDeployError
+    from lmi_deployer.resources import find_profile
+
+    try:
+        loaded = api.read_profile(find_profile(context.params.get("model") or ""))
+    except LmiDeployError:
+        return []  # nothing to offer; running the command will say what is wrong
+    names = (*loaded.hardware_names, api.ALL)
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def is_terminal() -> bool:
+    """True when a person can answer a question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def painter() -> Paint:
+    """Colors for a terminal; none where output is piped or NO_COLOR is set."""
+    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+        return plain
+    return lambda text, color: click.style(text, fg=color) if color else text
+
+
+def say(line: str) -> None:
+    """A line of progress, on standard error."""
+    click.echo(line, err=True)
+
+
+def print_json(document: Any) -> None:
+    """A result for programs, on standard output."""
+    click.echo(json.dumps(document, indent=2))
+
+
+@contextmanager
+def connected(options: AwsOptions) -> Iterator[Connection]:
+    """The account that the options name, or a sandbox for as long as the block runs."""
+    from lmi_deployer.apply import Clock
+    from lmi_deployer.edges.aws import Aws, AwsSettings
+
+    if not options.sandbox:
+        settings = AwsSettings(
+            region=options.region,
+            aws_profile=options.aws_profile,
+            role_arn=options.role,
+            artifacts=options.artifacts,
+        )
+        yield Connection(aws=Aws(settings), clock=Clock(), where=None, ends_with_command=False)
+        return
+    from lmi_deployer.cli import sandbox_finder
+    from lmi_deployer.sandbox import running_sandbox
+
+    clock = Clock(poll_seconds=SANDBOX_POLL_SECONDS)
+    kept = None if options.sandbox_state else sandbox_finder.find()
+    if kept is not None:
+        if options.region not in {None, kept.region}:
+            raise InputError(
+                f"the running sandbox is for {kept.region}, not {options.region}",
+                fix=f"--region {kept.region}",
+            )
+        yield Connection(
+            aws=Aws(_sandbox_settings(kept, options)),
+            clock=clock,
+            where=f"sandbox at {kept.endpoint_url}: no AWS, no cost",
+            ends_with_command=False,
+        )
+        return
+    region = options.region or SANDBOX_REGION
+    with running_sandbox(region=region, state_file=options.sandbox_state) as started:
+        yield Connection(
+            aws=Aws(_sandbox_settings(started, options)),
+            clock=clock,
+            where="sandbox: no AWS, no cost",
+            ends_with_command=options.sandbox_state is None,
+        )
+
+
+def _sandbox_settings(sandbox: SandboxSettings, options: AwsOptions) -> AwsSettings:
+    from lmi_deployer.edges.aws import AwsSettings
+
+    return AwsSettings(
+        region=sandbox.region,
+        endpoint_url=sandbox.endpoint_url,
+        access_key_id=sandbox.access_key_id,
+        secret_access_key=sandbox.secret_access_key,
+        role_arn=options.role or sandbox.role_arn,
+        artifacts=options.artifacts or sandbox.artifacts,
+    )

@@ -1,0 +1,79 @@
+"""Reads profiles and plans, and writes what was rendered: whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from lmi_deployer.errors import InputError
+
+MAX_FILE_BYTES = 4_000_000
+
+
+def read_text(path: Path) -> str:
+    """The text of a file the user named; "-" is standard input. Raises InputError."""
+    try:
+        if str(path) == "-":
+            raw = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+        else:
+            with path.open("rb") as stream:
+                raw = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    if len(raw) > MAX_FILE_BYTES:
+        raise InputError(f"{path} is larger than {MAX_FILE_BYTES:,} bytes")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}:{line}: is not UTF-8 text", fix="save it as UTF-8") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in one step, so that nobody ever sees half of it. Raises InputError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        Path(name).replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files below a new or empty folder in one step. Raises InputError.
+
+    An existing folder with other files in it is refused, so that nothing of the user's is lost.
+    """
+    if folder.is_dir() and {str(path.relative_to(folder)) for path in folder.rglob("*")} - set(
+        _with_parents(files)
+    ):
+        raise InputError(f"{folder} holds other files", fix="name a new or empty folder")
+    if any(Path(path).is_absolute() or ".." in Path(path).parts for path in files):
+        raise ValueError("a bundle's paths must stay below its folder")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            for path, content in files.items():
+                target = scratch / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+            scratch.chmod(0o755)
+            if folder.is_dir():
+                shutil.rmtree(folder)
+            scratch.replace(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror}") from error
+
+
+def _with_parents(files: Mapping[str, bytes]) -> list[str]:
+    parents = [str(parent) for path in files for parent in Path(path).parents]
+    return [*files, *parents]

@@ -1,0 +1,249 @@
+"""What has to happen, in order, to bring AWS from the state that was seen to the one wanted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from lmi_deployer.bundle import MANIFEST_FILE, Bundle
+from lmi_deployer.deployment import FOLDER_HASH_CHARACTERS, Deployment, Request
+from lmi_deployer.errors import InputError
+from lmi_deployer.state import IN_FLIGHT, ObservedEndpoint, ObservedState
+
+
+@dataclass(frozen=True)
+class UploadBundle:
+    """Upload every file of the bundle, and its manifest last."""
+
+    folder: str
+
+
+@dataclass(frozen=True)
+class CreateModel:
+    """Create the SageMaker model."""
+
+    request: Request
+
+
+@dataclass(frozen=True)
+class CreateEndpointConfig:
+    """Create the endpoint configuration."""
+
+    request: Request
+
+
+@dataclass(frozen=True)
+class CreateEndpoint:
+    """Create the endpoint; it costs money from here on."""
+
+    request: Request
+
+
+@dataclass(frozen=True)
+class UpdateEndpoint:
+    """Move the endpoint to another configuration, without downtime."""
+
+    endpoint: str
+    endpoint_config: str
+    previous_config: str
+
+
+@dataclass(frozen=True)
+class TagEndpoint:
+    """Give the endpoint the tags that a changed profile asks for; others stay."""
+
+    endpoint: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SettleEndpoint:
+    """Wait until what the endpoint is doing by itself has ended, either way."""
+
+    endpoint: str
+    status: str
+
+
+@dataclass(frozen=True)
+class AwaitEndpoint:
+    """Wait until the endpoint is InService with the wanted configuration."""
+
+    endpoint: str
+    endpoint_config: str
+
+
+@dataclass(frozen=True)
+class DeleteEndpoint:
+    """Delete the endpoint, and wait until it is gone; it stops costing money."""
+
+    endpoint: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DeleteEndpointConfig:
+    """Delete an endpoint configuration."""
+
+    endpoint_config: str
+
+
+@dataclass(frozen=True)
+class DeleteModel:
+    """Delete a SageMaker model."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class DeleteObjects:
+    """Delete objects below the deployment's S3 folder."""
+
+    folder: str
+    paths: tuple[str, ...]
+
+
+Step = (
+    UploadBundle
+    | CreateModel
+    | CreateEndpointConfig
+    | CreateEndpoint
+    | UpdateEndpoint
+    | TagEndpoint
+    | SettleEndpoint
+    | AwaitEndpoint
+    | DeleteEndpoint
+    | DeleteEndpointConfig
+    | DeleteModel
+    | DeleteObjects
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Steps in the order they must run; none when nothing has to change."""
+
+    deployment: str
+    folder: str
+    bundle: Bundle
+    steps: tuple[Step, ...]
+    observed_digest: str
+    """Hash of the state that the plan was made for."""
+
+
+def make_plan(wanted: Deployment, observed: ObservedState) -> Plan:
+    """The steps from what was seen to what is wanted.
+
+    What an interrupted run left behind is used where it fits, and removed at the end where it does
+    not. Raises InputError when something of the same name was not made by this tool.
+    """
+    _refuse_foreign(observed)
+    return Plan(
+        deployment=wanted.name,
+        folder=wanted.folder,
+        bundle=wanted.bundle,
+        steps=(
+            *_making(wanted, observed),
+            *_moving(wanted, observed.endpoint),
+            *_tagging(wanted, observed.endpoint),
+            *_tidying(wanted, observed),
+        ),
+        observed_digest=observed.digest,
+    )
+
+
+def make_down_plan(deployment: str, folder: str, observed: ObservedState) -> Plan:
+    """The steps that remove everything of a deployment, the endpoint first."""
+    _refuse_foreign(observed)
+    steps: list[Step] = []
+    if observed.endpoint is not None:
+        if observed.endpoint.status in IN_FLIGHT:
+            steps.append(SettleEndpoint(deployment, observed.endpoint.status))
+        if observed.endpoint.status != "Deleting":
+            steps.append(DeleteEndpoint(deployment, "removed"))
+    steps += [DeleteEndpointConfig(name) for name in observed.endpoint_configs]
+    steps += [DeleteModel(name) for name in observed.models]
+    if observed.objects:
+        steps.append(DeleteObjects(folder, tuple(observed.objects)))
+    return Plan(
+        deployment=deployment,
+        folder=folder,
+        bundle=Bundle({}),
+        steps=tuple(steps),
+        observed_digest=observed.digest,
+    )
+
+
+def _refuse_foreign(observed: ObservedState) -> None:
+    if observed.foreign:
+        listed = ", ".join(observed.foreign)
+        raise InputError(
+            f"these exist already, and were not made by lmi-deploy: {listed}",
+            fix="endpoint.name with another name, or remove them yourself",
+        )
+
+
+def _making(wanted: Deployment, observed: ObservedState) -> Iterator[Step]:
+    """What has to exist before the endpoint can use it."""
+    if not _is_uploaded(wanted, observed):
+        yield UploadBundle(wanted.bundle_folder)
+    if wanted.model_name not in observed.models:
+        yield CreateModel(wanted.model)
+    if wanted.endpoint_config_name not in observed.endpoint_configs:
+        yield CreateEndpointConfig(wanted.endpoint_config)
+
+
+def _is_uploaded(wanted: Deployment, observed: ObservedState) -> bool:
+    below = wanted.bundle_folder.removeprefix(wanted.folder)
+    files = {**wanted.bundle.files, MANIFEST_FILE: wanted.bundle.manifest}
+    expected = {
+        f"{below}{path}": hashlib.sha256(content).hexdigest() for path, content in files.items()
+    }
+    seen = {path: sha for path, sha in observed.objects.items() if path.startswith(below)}
+    return seen == expected
+
+
+def _moving(wanted: Deployment, endpoint: ObservedEndpoint | None) -> Iterator[Step]:
+    """What brings the endpoint to the wanted configuration."""
+    name, config = wanted.name, wanted.endpoint_config_name
+    if endpoint is None:
+        yield CreateEndpoint(wanted.endpoint)
+    elif endpoint.status in {"Failed", "UpdateRollbackFailed"}:
+        # SageMaker takes nothing but a deletion in these two statuses.
+        yield DeleteEndpoint(name, endpoint.failure_reason or endpoint.status)
+        yield CreateEndpoint(wanted.endpoint)
+    elif endpoint.status == "Deleting":
+        yield SettleEndpoint(name, endpoint.status)
+        yield CreateEndpoint(wanted.endpoint)
+    elif endpoint.status in IN_FLIGHT and endpoint.heading_for != config:
+        yield SettleEndpoint(name, endpoint.status)
+        yield UpdateEndpoint(name, config, endpoint.endpoint_config_name)
+    elif endpoint.status not in IN_FLIGHT and endpoint.endpoint_config_name == config:
+        return
+    elif endpoint.status not in IN_FLIGHT:
+        yield UpdateEndpoint(name, config, endpoint.endpoint_config_name)
+    yield AwaitEndpoint(name, config)
+
+
+def _tagging(wanted: Deployment, endpoint: ObservedEndpoint | None) -> Iterator[Step]:
+    """A new endpoint gets its tags when it is created; a live one may carry older ones."""
+    if endpoint is None or endpoint.status in {"Failed", "UpdateRollbackFailed", "Deleting"}:
+        return
+    tags = {tag["Key"]: tag["Value"] for tag in wanted.endpoint["Tags"]}
+    add = {key: value for key, value in tags.items() if endpoint.tags.get(key) != value}
+    if add:
+        yield TagEndpoint(wanted.name, add)
+
+
+def _tidying(wanted: Deployment, observed: ObservedState) -> Iterator[Step]:
+    """What earlier versions and interrupted runs left, once nothing uses it any more."""
+    for name in observed.endpoint_configs:
+        if name != wanted.endpoint_config_name:
+            yield DeleteEndpointConfig(name)
+    for name in observed.models:
+        if name != wanted.model_name:
+            yield DeleteModel(name)
+    below = f"{wanted.bundle.digest[:FOLDER_HASH_CHARACTERS]}/"
+    stale = tuple(path for path in observed.objects if not path.startswith(below))
+    if stale:
+        yield DeleteObjects(wanted.folder, stale)

@@ -1,0 +1,96 @@
+"""A plan as a file: exactly what was decided, and a hash of what was seen when it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from lmi_deployer import plan as steps
+from lmi_deployer.bundle import bundle_from_json
+from lmi_deployer.errors import InputError
+from lmi_deployer.plan import Plan, Step
+
+SCHEMA_VERSION = 1
+STEP_TYPES: Mapping[str, type[Step]] = {
+    kind.__name__: kind
+    for kind in (
+        steps.UploadBundle,
+        steps.CreateModel,
+        steps.CreateEndpointConfig,
+        steps.CreateEndpoint,
+        steps.UpdateEndpoint,
+        steps.TagEndpoint,
+        steps.SettleEndpoint,
+        steps.AwaitEndpoint,
+        steps.DeleteEndpoint,
+        steps.DeleteEndpointConfig,
+        steps.DeleteModel,
+        steps.DeleteObjects,
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedPlan:
+    """A plan, and the place it was made for."""
+
+    plan: Plan
+    title: str
+    region: str
+    account: str
+
+
+def plan_as_json(saved: SavedPlan) -> dict[str, Any]:
+    """The document that `plan --out` writes and `-o json` prints."""
+    plan = saved.plan
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "title": saved.title,
+        "region": saved.region,
+        "account": saved.account,
+        "deployment": plan.deployment,
+        "folder": plan.folder,
+        "observed": plan.observed_digest,
+        "steps": [{"step": type(step).__name__, **asdict(step)} for step in plan.steps],
+        "bundle": plan.bundle.as_json(),
+    }
+
+
+def parse_plan(text: str, file: str) -> SavedPlan:
+    """The plan in a file. Raises InputError for a file that is not one, or of another version."""
+    fix = "make a new one with `lmi-deploy plan MODEL -p HARDWARE --out FILE`"
+    try:
+        document = json.loads(text)
+        if document["schema_version"] != SCHEMA_VERSION:
+            version = document["schema_version"]
+            raise InputError(
+                f"{file} is a plan of schema version {version!r}; this lmi-deploy reads "
+                f"{SCHEMA_VERSION}",
+                fix=fix,
+            )
+        return SavedPlan(
+            plan=Plan(
+                deployment=str(document["deployment"]),
+                folder=str(document["folder"]),
+                bundle=bundle_from_json(document["bundle"]),
+                steps=tuple(_step(item) for item in document["steps"]),
+                observed_digest=str(document["observed"]),
+            ),
+            title=str(document["title"]),
+            region=str(document["region"]),
+            account=str(document["account"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{file} is not a plan that lmi-deploy has saved", fix=fix) from error
+
+
+def _step(item: Mapping[str, Any]) -> Step:
+    fields = {key: value for key, value in item.items() if key != "step"}
+    try:
+        return TypeAdapter(STEP_TYPES[item["step"]]).validate_python(fields)
+    except ValidationError as error:
+        raise ValueError(f"{item['step']} with other fields") from error

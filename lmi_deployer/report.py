@@ -1,0 +1,249 @@
+"""Results as text for people and as plain data for programs. Nothing here decides anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from lmi_deployer import plan as steps
+from lmi_deployer.findings import Finding, Severity
+from lmi_deployer.plan import Plan, Step
+from lmi_deployer.plan_file import SavedPlan, plan_as_json
+from lmi_deployer.render import PROPERTIES_FILE, properties
+from lmi_deployer.spec import ResolvedSpec, Value
+
+Paint = Callable[[str, str], str]
+"""Colors a text: `paint("ok", "green")`."""
+
+HOURS_PER_MONTH = 730
+BAR_CHARACTERS = 20
+SHOWN_ORIGINS = (
+    "backend",
+    "tensor_parallel_degree",
+    "max_rolling_batch_size",
+    "model.dtype",
+    "model_loading_timeout_seconds",
+)
+
+
+def plain(text: str, _color: str) -> str:
+    """The text as it is, for output that is not a terminal."""
+    return text
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """One line of a printed plan."""
+
+    sign: str
+    kind: str
+    name: str
+    note: str = ""
+
+
+def header(spec: ResolvedSpec, region: str | None, where: str | None) -> str:
+    """The first line of a plan: what, where, and on which container.
+
+    >>> # llama2-70b / p4d    us-east-1    LMI 0.25.0 (tensorrt_llm 0.5.0, CUDA 12.2)
+    """
+    library = {"trtllm": "tensorrt_llm", "lmi-dist": "lmi_dist"}.get(spec.backend, spec.backend)
+    parts = [
+        f"{library} {spec.image.libraries[library]}" if library in spec.image.libraries else "",
+        f"CUDA {spec.image.cuda}" if spec.image.cuda else "",
+    ]
+    container = f"LMI {spec.container.version} ({', '.join(part for part in parts if part)})"
+    return "    ".join(part for part in (spec.title, region, container, where) if part)
+
+
+def checks_block(spec: ResolvedSpec, findings: Sequence[Finding], paint: Paint = plain) -> str:
+    """What was checked before planning: the profile, the memory, the rendered file, the engine."""
+    kind = f"{spec.device_count} x {spec.gpu.name}"
+    used, usable = spec.weights_gib_per_gpu, spec.usable_gib_per_gpu
+    lines = [
+        _check("ok", "profile", f"{spec.file}{_counted(findings)}", paint),
+        _check("ok", "weights", f"{kind}, tensor_parallel_degree {spec.tensor_parallel_degree}"),
+        _check("", "", f"per GPU  {used:.1f} of {usable:.1f} GiB  {_bar(used / usable)}"),
+        _check("ok", "rendered", f"{PROPERTIES_FILE}, {len(properties(spec))} keys", paint),
+    ]
+    if spec.support.compiles_at_load:
+        minutes = spec.endpoint.model_loading_timeout_seconds // 60
+        text = f"compiled in the container at every start, which gets {minutes} min in all"
+        lines.append(_check("--", "engine", text, paint))
+    return "\n".join(lines)
+
+
+def _check(sign: str, name: str, text: str, paint: Paint = plain) -> str:
+    shown = paint(f"{sign:2}", "green") if sign == "ok" else f"{sign:2}"
+    return f"  {shown}  {name:<11}  {text}".rstrip()
+
+
+def _counted(findings: Sequence[Finding]) -> str:
+    kinds: tuple[Severity, ...] = ("error", "warning", "note")
+    counts = [(kind, sum(item.severity == kind for item in findings)) for kind in kinds]
+    shown = [f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count]
+    return f"   {', '.join(shown)}" if shown else ""
+
+
+def _bar(fraction: float) -> str:
+    filled = max(0, min(BAR_CHARACTERS, round(fraction * BAR_CHARACTERS)))
+    return f"[{'#' * filled}{'-' * (BAR_CHARACTERS - filled)}]"
+
+
+def plan_text(plan: Plan, paint: Paint = plain) -> str:
+    """The steps of a plan, and how many things it creates, changes and deletes."""
+    lines = [step_line(step) for step in plan.steps]
+    counts = {sign: sum(line.sign == sign for line in lines) for sign in "+~-"}
+    total = f"{counts['+']} to create, {counts['~']} to change, {counts['-']} to delete"
+    colors = {"+": "green", "~": "yellow", "-": "red"}
+    rows = [
+        f"  {paint(line.sign, colors.get(line.sign, ''))} {line.kind:<16}  {line.name:<40}  "
+        f"{line.note}".rstrip()
+        for line in lines
+    ]
+    return "\n".join([f"Plan: {total}", *rows])
+
+
+def step_line(step: Step) -> StepLine:  # noqa: C901, PLR0911 - one case a kind of step
+    """One step as a line: "+" creates, "~" changes, "-" deletes, "." waits."""
+    match step:
+        case steps.UploadBundle():
+            return StepLine("+", "bundle", step.folder)
+        case steps.CreateModel():
+            return StepLine("+", "sagemaker_model", str(step.request["ModelName"]))
+        case steps.CreateEndpointConfig():
+            name = str(step.request["EndpointConfigName"])
+            return StepLine("+", "endpoint_config", name)
+        case steps.CreateEndpoint():
+            return StepLine("+", "endpoint", str(step.request["EndpointName"]))
+        case steps.UpdateEndpoint():
+            note = f"{step.previous_config} -> {step.endpoint_config}"
+            return StepLine("~", "endpoint", step.endpoint, note)
+        case steps.TagEndpoint():
+            return StepLine("~", "endpoint tags", step.endpoint, ", ".join(step.tags))
+        case steps.SettleEndpoint():
+            return StepLine(".", "wait", step.endpoint, f"it is {step.status}")
+        case steps.AwaitEndpoint():
+            return StepLine(".", "wait", step.endpoint, "until it is InService")
+        case steps.DeleteEndpoint():
+            return StepLine("-", "endpoint", step.endpoint, step.reason)
+        case steps.DeleteEndpointConfig():
+            return StepLine("-", "endpoint_config", step.endpoint_config)
+        case steps.DeleteModel():
+            return StepLine("-", "sagemaker_model", step.model)
+        case steps.DeleteObjects():
+            return StepLine("-", "objects", step.folder, f"{len(step.paths)} objects")
+        case _:
+            assert_never(step)
+
+
+def cost_text(spec: ResolvedSpec) -> str:
+    """What the endpoint costs, and where and when that price was read."""
+    count, price = spec.endpoint.instance_count, spec.instance.price
+    machines = f"{count} x {spec.instance.name}"
+    if price is None or spec.usd_per_hour is None:
+        return f"Cost  {machines}: no price is in the catalog"
+    hourly = spec.usd_per_hour
+    return (
+        f"Cost  ${hourly:,.2f} per hour, ${hourly * HOURS_PER_MONTH:,.0f} per {HOURS_PER_MONTH} "
+        f"hours for {machines} ({price.region}, price of {price.as_of})"
+    )
+
+
+def why_text(spec: ResolvedSpec) -> str:
+    """Where the settings that decide most come from."""
+    values = decided_values(spec)
+    rows = [
+        (f"{key} = {values[key]}", str(spec.origin[key]))
+        for key in SHOWN_ORIGINS
+        if key in spec.origin and values.get(key) is not None
+    ]
+    width = max((len(left) for left, _ in rows), default=0)
+    lines = [f"{left:<{width}}   {right}" for left, right in rows]
+    return "\n".join(
+        f"{'Why' if index == 0 else '':<4}  {line}" for index, line in enumerate(lines)
+    )
+
+
+def decided_values(spec: ResolvedSpec) -> dict[str, Value | None]:
+    """The values behind the origins that people ask about."""
+    return {
+        "backend": spec.backend,
+        "tensor_parallel_degree": spec.tensor_parallel_degree,
+        "max_rolling_batch_size": spec.max_rolling_batch_size,
+        "model.dtype": spec.weights.dtype,
+        "model_loading_timeout_seconds": spec.endpoint.model_loading_timeout_seconds,
+    }
+
+
+def findings_text(findings: Iterable[Finding], paint: Paint = plain) -> str:
+    """Findings as lines, each with its fix below it."""
+    colors: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "cyan"}
+    return "\n".join(
+        str(finding).replace(
+            f"{finding.severity}[{finding.code}]",
+            paint(f"{finding.severity}[{finding.code}]", colors[finding.severity]),
+            1,
+        )
+        for finding in findings
+    )
+
+
+def finding_as_json(finding: Finding) -> dict[str, Any]:
+    """A finding as plain data."""
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "file": finding.place.file,
+        "line": finding.place.line or None,
+        "column": finding.place.column or None,
+        "key": finding.key,
+        "problem": finding.problem,
+        "fix": finding.fix,
+    }
+
+
+def spec_as_json(spec: ResolvedSpec) -> dict[str, Any]:
+    """The decided settings of one hardware profile, with the origin of each."""
+    return {
+        "profile": spec.name,
+        "hardware": spec.hardware,
+        "file": spec.file,
+        "container_version": spec.container.version,
+        "image_tag": spec.image.tag,
+        "backend": spec.backend,
+        "model_id": spec.weights.model_id,
+        "revision": spec.weights.revision,
+        "dtype": spec.weights.dtype,
+        "quantize": spec.weights.quantize,
+        "instance_type": spec.instance.name,
+        "instance_count": spec.endpoint.instance_count,
+        "gpu": spec.gpu.name,
+        "tensor_parallel_degree": spec.tensor_parallel_degree,
+        "max_rolling_batch_size": spec.max_rolling_batch_size,
+        "weights_gib_per_gpu": round(spec.weights_gib_per_gpu, 3),
+        "usable_gib_per_gpu": spec.usable_gib_per_gpu,
+        "usd_per_hour": spec.usd_per_hour,
+        "properties": properties(spec),
+        "origin": {key: str(origin) for key, origin in sorted(spec.origin.items())},
+    }
+
+
+def saved_plan_as_json(
+    saved: SavedPlan, spec: ResolvedSpec, findings: Iterable[Finding]
+) -> dict[str, Any]:
+    """What `plan -o json` prints: the plan as it would be saved, the spec and its findings."""
+    return {
+        **plan_as_json(saved),
+        "spec": spec_as_json(spec),
+        "findings": [finding_as_json(finding) for finding in findings],
+    }
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as columns, each as wide as its widest cell; the first row is the heading."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )

@@ -13,7 +13,7 @@ from lmi_deployer.edges.files import read_text
 from lmi_deployer.errors import ApprovalError, InputError
 from lmi_deployer.findings import Finding, ProfileError, errors_among
 from lmi_deployer.hardware import LoadedProfile, load_profile, merge
-from lmi_deployer.invocation import SMOKE_NEW_TOKENS, SMOKE_PROMPT, generated_text, request_body
+from lmi_deployer.invocation import generated_text, request_body
 from lmi_deployer.plan import make_down_plan, make_plan
 from lmi_deployer.plan_file import SavedPlan
 from lmi_deployer.request_check import check_endpoint_requests, check_request
@@ -98,16 +98,16 @@ def _selected(loaded: LoadedProfile, hardware: Iterable[str]) -> tuple[str, ...]
     )
 
 
-def plan_up(spec: ResolvedSpec, aws: Aws) -> SavedPlan:
+def plan_up(spec: ResolvedSpec, aws: Aws, *, verify: bool = True) -> SavedPlan:
     """The plan that brings a spec to AWS as it is now; changes nothing.
 
-    Raises InputError when SageMaker would refuse one of the requests.
+    With `verify`, it ends in one small request to the model. Raises InputError when SageMaker would refuse one of the requests.
     """
     target = aws.target(spec.endpoint.role, spec.endpoint.artifacts)
     wanted = _checked_deployment(spec, target)
     observed = aws.observe(wanted.name, wanted.folder)
     return SavedPlan(
-        plan=make_plan(wanted, observed),
+        plan=make_plan(wanted, observed, verify=verify),
         title=spec.title,
         region=aws.region,
         account=aws.account,
@@ -176,17 +176,6 @@ def plan_offline(spec: ResolvedSpec, region: str) -> SavedPlan:
     )
 
 
-def smoke(endpoint: str, aws: Aws) -> str:
-    """The endpoint's answer to one small request. Raises DeploymentError when it is a failure."""
-    return invoke(endpoint, SMOKE_PROMPT, SMOKE_NEW_TOKENS, aws)
-
-
 def invoke(endpoint: str, prompt: str, max_new_tokens: int, aws: Aws) -> str:
     """The text that an endpoint generates for a prompt."""
     return generated_text(aws.invoke(endpoint, request_body(prompt, max_new_tokens=max_new_tokens)))
-
-
-def observe(spec: ResolvedSpec, aws: Aws) -> ObservedState:
-    """What exists on AWS for a spec; changes nothing."""
-    name = spec.endpoint.name
-    return aws.observe(name, f"{spec.endpoint.artifacts or aws.artifacts}{name}/")

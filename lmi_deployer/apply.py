@@ -10,6 +10,7 @@ from typing import Protocol, assert_never
 from lmi_deployer.bundle import Bundle
 from lmi_deployer.deployment import Request
 from lmi_deployer.errors import DeploymentError, StillRunningError
+from lmi_deployer.invocation import SMOKE_NEW_TOKENS, SMOKE_PROMPT, generated_text, request_body
 from lmi_deployer.plan import (
     AwaitEndpoint,
     CreateEndpoint,
@@ -25,6 +26,7 @@ from lmi_deployer.plan import (
     TagEndpoint,
     UpdateEndpoint,
     UploadBundle,
+    VerifyEndpoint,
 )
 from lmi_deployer.state import IN_FLIGHT, ObservedEndpoint
 
@@ -44,6 +46,7 @@ class Endpoints(Protocol):
     def update_endpoint(
         self, name: str, endpoint_config: str, pause: Callable[[float], None]
     ) -> None: ...
+    def invoke(self, endpoint: str, body: bytes) -> bytes: ...
     def tag_endpoint(self, name: str, tags: dict[str, str]) -> None: ...
     def delete_endpoint(self, name: str) -> None: ...
     def delete_endpoint_config(self, name: str) -> None: ...
@@ -69,19 +72,26 @@ def apply(
     clock: Clock,
     say: Callable[[str], None],
     started: Callable[[Step], None],
-) -> None:
+) -> str | None:
     """Run every step of a plan, in order, calling `started` before each.
+
+    The model's answer, where the plan asks it for one.
 
     Stops at the first that fails; what was made until then is found and used by the next run.
     Raises DeploymentError when SageMaker could not do what it took on, and StillRunningError when
     a wait outlasts the clock's limit.
     """
+    answer = None
     for step in plan.steps:
         started(step)
-        _run(step, plan, aws, clock, say)
+        answer = _run(step, plan, aws, clock, say) or answer
+    return answer
 
 
-def _run(step: Step, plan: Plan, aws: Endpoints, clock: Clock, say: Callable[[str], None]) -> None:
+def _run(  # noqa: C901, PLR0912 - one case a kind of step
+    step: Step, plan: Plan, aws: Endpoints, clock: Clock, say: Callable[[str], None]
+) -> str | None:
+    """Run one step; what the model answers, for the step that asks it."""
     match step:
         case UploadBundle():
             say(f"uploading {len(plan.bundle.files)} files to {step.folder}")
@@ -105,6 +115,10 @@ def _run(step: Step, plan: Plan, aws: Endpoints, clock: Clock, say: Callable[[st
             _settle(step.endpoint, aws, clock, say)
         case AwaitEndpoint():
             _await_in_service(step, aws, clock, say)
+        case VerifyEndpoint():
+            say(f"asking endpoint {step.endpoint} for an answer")
+            body = request_body(SMOKE_PROMPT, max_new_tokens=SMOKE_NEW_TOKENS)
+            return generated_text(aws.invoke(step.endpoint, body))
         case DeleteEndpoint():
             say(f"deleting endpoint {step.endpoint}")
             aws.delete_endpoint(step.endpoint)
@@ -120,6 +134,7 @@ def _run(step: Step, plan: Plan, aws: Endpoints, clock: Clock, say: Callable[[st
             aws.delete_objects(step.folder, step.paths)
         case _:
             assert_never(step)
+    return None
 
 
 def _settle(

@@ -12,8 +12,8 @@ from lmi_deployer.catalog import region_set
 from lmi_deployer.findings import Finding, Severity
 from lmi_deployer.nearest import did_you_mean
 from lmi_deployer.render import DERIVED_PROPERTIES, unreadable
-from lmi_deployer.resolve import disk_bytes
-from lmi_deployer.spec import GIB, ResolvedSpec
+from lmi_deployer.resolve import BACKEND_SECTIONS, disk_bytes
+from lmi_deployer.spec import ResolvedSpec
 
 Rule = Callable[[ResolvedSpec], Iterable[Finding]]
 
@@ -39,7 +39,9 @@ def check(spec: ResolvedSpec) -> tuple[Finding, ...]:
     """Every finding about a spec, errors first, each group in the order of the file."""
     findings = {finding for rule in RULES for finding in rule(spec)}
     order: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
-    return tuple(sorted(findings, key=lambda item: (order[item.severity], item.place, item.code)))
+    return tuple(
+        sorted(findings, key=lambda item: (order[item.severity], item.place, item.code, str(item)))
+    )
 
 
 def profile_key(spec: ResolvedSpec, setting: str) -> str:
@@ -227,6 +229,7 @@ def raw_options_are_known(spec: ResolvedSpec) -> Iterator[Finding]:
     """LMI301, LMI302, LMI303: a raw key has to be one that the image reads and nobody else sets."""
     known = spec.container.options
     names = {name: ours for ours, name in spec.support.property_names.items()}
+    names |= {name: ours for ours, more in spec.support.same_value.items() for name in more}
     for option in spec.options:
         key = f"options.{option}"
         if option in DERIVED_PROPERTIES or option in names:
@@ -261,6 +264,24 @@ def lengths_fit_the_model(spec: ResolvedSpec) -> Iterator[Finding]:
         key = "traffic.max_output_len"
         fix = f"at most {positions} together"
         yield _finding(spec, "LMI401", problem, key=key, fix=fix)
+    for name in ("max_tokens", "n_positions"):
+        limit = spec.settings.get(name)
+        if isinstance(limit, int) and limit < longest:
+            problem = f"is {limit}, but prompt and answer may take {longest} tokens"
+            key = profile_key(spec, name)
+            yield _finding(spec, "LMI401", problem, key=key, fix="leave it out")
+
+
+def sections_are_for_the_backend(spec: ResolvedSpec) -> Iterator[Finding]:
+    """LMI102: a section of another backend, where nothing but this hardware profile reads it."""
+    ours = BACKEND_SECTIONS[spec.backend]
+    others = {section for section in BACKEND_SECTIONS.values() if section != ours}
+    for key, origin in spec.origin.items():
+        section = key.partition(".")[0]
+        is_own = origin.reason == f"profiles.{spec.hardware}" or origin.reason.startswith("--set ")
+        if section in others and is_own:
+            problem = f"is for another backend; this hardware profile runs {spec.backend}"
+            yield _finding(spec, "LMI102", problem, key=key, fix="remove it")
 
 
 def weights_can_be_downloaded(spec: ResolvedSpec) -> Iterator[Finding]:
@@ -306,6 +327,7 @@ def facts_are_known(spec: ResolvedSpec) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     settings_the_backend_reads,
+    sections_are_for_the_backend,
     quantization_goes_together,
     backend_serves_the_model,
     dtype_goes_together,

@@ -11,16 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from lmi_deployer import secrets
 from lmi_deployer.findings import Finding, Place, ProfileError
 from lmi_deployer.nearest import did_you_mean
-from lmi_deployer.profile import API_VERSION, LATER, ModelProfile, Settings
-from lmi_deployer.yaml_source import Path, YamlSource, parse_yaml, scalar
+from lmi_deployer.profile import API_VERSION, ModelProfile, Settings
+from lmi_deployer.schema_errors import schema_findings
+from lmi_deployer.yaml_source import MAX_DEPTH, Path, YamlSource, parse_yaml, scalar
 
 REPLACED_WHOLE = frozenset({"quantize", "instances"})
 OVERRIDE_FILE = "--set"
+ALL_PROFILES = "all"
+SHOWN_CHARACTERS = 60
 
 
 @dataclass(frozen=True)
@@ -73,15 +76,16 @@ class MergedProfile:
 def load_profile(text: str, file: str) -> LoadedProfile:
     """The profile in `text`. Raises ProfileError with everything that is wrong with it."""
     source = parse_yaml(text, file)
-    findings = [*_version_findings(source), *secrets.findings(source)]
+    _require_our_version(source)
+    findings = secrets.findings(source)
     try:
         profile = ModelProfile.model_validate(source.data)
     except ValidationError as error:
         findings += schema_findings(error, source, ModelProfile)
     else:
-        findings += _inheritance_findings(profile, source)
+        findings += [*_reserved_findings(profile, source), *_inheritance_findings(profile, source)]
     if findings:
-        raise ProfileError(sorted(set(findings), key=lambda finding: finding.place))
+        raise ProfileError(in_order(findings))
     return LoadedProfile(profile=profile, source=source)
 
 
@@ -109,9 +113,8 @@ def merge(loaded: LoadedProfile, hardware: str, overrides: Sequence[str] = ()) -
         section = source.data["profiles"][name] or {}
         data = {key: value for key, value in section.items() if key != "extends"}
         _lay_over(merged, data, origins, source, ("profiles", name), f"profiles.{name}")
-    for override in overrides:
-        data, written = _parse_override(override)
-        _lay_over(merged, data, origins, written, (), f"--set {override}")
+    for override, written in _parse_overrides(overrides):
+        _lay_over(merged, written.data, origins, written, (), f"--set {override}")
     return MergedProfile(
         name=profile.name,
         hardware=hardware,
@@ -121,129 +124,29 @@ def merge(loaded: LoadedProfile, hardware: str, overrides: Sequence[str] = ()) -
     )
 
 
-def schema_findings(
-    error: ValidationError, source: YamlSource, root: type[BaseModel], prefix: Path = ()
-) -> list[Finding]:
-    """What pydantic found, in the file's own terms."""
-    found: dict[tuple[Path, str], list[Mapping[str, Any]]] = {}
-    for detail in error.errors(include_url=False, include_context=True):
-        path, data = _real_path(detail["loc"], source.data)
-        kind = detail["type"]
-        group = kind if kind in {"extra_forbidden", "missing"} else "value"
-        found.setdefault(((*prefix, *path), group), []).append(detail)
-        del data
-    return [_finding(path, details, source, root) for (path, _), details in found.items()]
-
-
-def _real_path(loc: tuple[int | str, ...], data: Any) -> tuple[Path, Any]:
-    """The part of pydantic's location that stands in the file: it also names union branches."""
-    path: list[str | int] = []
-    last = len(loc) - 1
-    for index, part in enumerate(loc):
-        if isinstance(data, Mapping) and part in data:
-            data = data[str(part)]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        elif isinstance(data, Mapping) and index == last and isinstance(part, str):
-            path.append(part)  # a missing key
-            break
-        else:
-            continue
-        path.append(part)
-    return tuple(path), data
-
-
-def _finding(
-    path: Path, details: Sequence[Mapping[str, Any]], source: YamlSource, root: type[BaseModel]
-) -> Finding:
-    detail = details[0]
-    key = ".".join(str(part) for part in path)
-    if detail["type"] == "extra_forbidden":
-        return _unknown_key(path, key, source, root)
-    if detail["type"] == "missing":
-        place = source.key_place(path[:-1])
-        problem = f"is required in {_title(path[:-1])}"
-        return Finding.error("LMI004", problem, place=place, key=key, fix=None)
-    if key.endswith("endpoint.mode"):
-        return _later(path, key, source, "an endpoint mode other than realtime")
-    problem = "; ".join(dict.fromkeys(_explained(item) for item in details))
-    place = source.place(path)
-    return Finding.error("LMI003", problem, place=place, key=key or None, fix=_value_fix(path))
-
-
-def _title(path: Path) -> str:
-    return "the profile" if not path else ".".join(str(part) for part in path)
-
-
-def _value_fix(path: Path) -> str | None:
-    if path and path[-1] == "version":
-        return 'quote it: a bare 0.30 is the number 0.3, "0.30" is a version'
-    return None
-
-
-def _explained(detail: Mapping[str, Any]) -> str:
-    given, message = detail["input"], str(detail["msg"])
-    message = message.removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    if isinstance(given, str | int | float | bool) or given is None:
-        shown = secrets.redacted(str(given)) if isinstance(given, str) else given
-        return f"is {shown!r}, but {message}"
-    return message
-
-
-def _later(path: Path, key: str, source: YamlSource, what: str) -> Finding:
-    problem = f"this version of lmi-deploy does not support {what}"
-    place = source.key_place(path)
-    return Finding.error("LMI005", problem, place=place, key=key, fix="remove it")
-
-
-def _unknown_key(path: Path, key: str, source: YamlSource, root: type[BaseModel]) -> Finding:
-    name = str(path[-1])
-    if name in LATER:
-        return _later(path, key, source, LATER[name])
-    fields = _fields_at(root, path[:-1])
-    fix = did_you_mean(name, fields) if fields else None
-    place = source.key_place(path)
-    return Finding.error("LMI002", "is not a known key", place=place, key=key, fix=fix)
-
-
-def _fields_at(root: type[BaseModel], path: Path) -> tuple[str, ...]:
-    """The keys that the schema knows at a path."""
-    models: list[type[BaseModel]] = [root]
-    for part in path:
-        annotations = [
-            model.model_fields[str(part)].annotation
-            for model in models
-            if str(part) in model.model_fields
-        ]
-        if annotations:
-            models = [found for note in annotations for found in _models_in(note)]
-        # A key of a mapping (a hardware profile's name) leads to the mapping's values, which
-        # `_models_in` has already found.
-    return tuple(name for model in models for name in model.model_fields)
-
-
-def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in getattr(annotation, "__args__", ()):
-        yield from _models_in(argument)
-
-
-def _version_findings(source: YamlSource) -> list[Finding]:
-    """A schema version of another lmi-deploy, said before its keys look unknown."""
+def _require_our_version(source: YamlSource) -> None:
+    """Refuse what is no profile, or one of another version, before its keys look unknown."""
     data = source.data
     if not isinstance(data, Mapping):
-        problem = "a profile is a mapping of keys to values"
-        return [Finding.error("LMI003", problem, place=source.place(()), fix=None)]
+        problem = "is not a mapping of keys to values, which a profile is"
+        fix = f"start it with apiVersion: {API_VERSION}"
+        raise ProfileError([Finding.error("LMI003", problem, place=source.place(()), fix=fix)])
     version = data.get("apiVersion")
-    if version is None or version == API_VERSION:
-        return []
-    problem = f"is {version!r}; this lmi-deploy reads {API_VERSION!r}"
+    if not isinstance(version, str) or version == API_VERSION:
+        return  # the schema asks for it
+    problem = f"is {secrets.redacted(version)!r}; this lmi-deploy reads {API_VERSION!r}"
     place = source.place(("apiVersion",))
-    raise ProfileError(
-        [Finding.error("LMI008", problem, place=place, key="apiVersion", fix="upgrade lmi-deploy")]
-    )
+    fix = "another version of lmi-deploy"
+    raise ProfileError([Finding.error("LMI008", problem, place=place, key="apiVersion", fix=fix)])
+
+
+def _reserved_findings(profile: ModelProfile, source: YamlSource) -> list[Finding]:
+    if ALL_PROFILES not in profile.profiles:
+        return []
+    place = source.key_place(("profiles", ALL_PROFILES))
+    problem = "is not a name: it stands for all hardware profiles on the command line"
+    key = f"profiles.{ALL_PROFILES}"
+    return [Finding.error("LMI003", problem, place=place, key=key, fix="another name")]
 
 
 def _inheritance_findings(profile: ModelProfile, source: YamlSource) -> list[Finding]:
@@ -253,7 +156,8 @@ def _inheritance_findings(profile: ModelProfile, source: YamlSource) -> list[Fin
         key = f"profiles.{name}.extends"
         if section.extends is not None and section.extends not in profile.profiles:
             problem = f"there is no hardware profile {section.extends!r}"
-            fix = did_you_mean(section.extends, set(profile.profiles) - {name})
+            others = set(profile.profiles) - {name}
+            fix = did_you_mean(section.extends, others) if others else "remove it"
             findings.append(Finding.error("LMI007", problem, place=place, key=key, fix=fix))
         elif _is_cycle(profile, name):
             chain = " -> ".join([*_chain(profile, name), name])
@@ -263,13 +167,18 @@ def _inheritance_findings(profile: ModelProfile, source: YamlSource) -> list[Fin
     return findings
 
 
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings in the order of the file, each once."""
+    return sorted(set(findings), key=lambda item: (item.place, item.code, str(item)))
+
+
 def _chain(profile: ModelProfile, name: str) -> list[str]:
     """The hardware profile and what it extends, as far as it goes without repeating."""
     chain = [name]
-    while (parent := profile.profiles[chain[-1]].extends) in profile.profiles:
-        if parent is None or parent in chain:
-            break
+    parent = profile.profiles[name].extends
+    while parent in profile.profiles and parent not in chain:
         chain.append(parent)
+        parent = profile.profiles[parent].extends
     return chain
 
 
@@ -296,6 +205,7 @@ def _lay_over(
         merges = isinstance(value, Mapping) and key not in REPLACED_WHOLE
         if merges:
             below = base.get(key)
+            origins.pop(".".join(here), None)
             base[key] = dict(below) if isinstance(below, Mapping) else {}
             _lay_over(base[key], value, origins, source, prefix, reason, here)
         else:
@@ -306,20 +216,38 @@ def _lay_over(
             origins[dotted] = Origin(reason, source.place((*prefix, *here)))
 
 
-def _parse_override(override: str) -> tuple[dict[str, Any], YamlSource]:
+def _parse_overrides(overrides: Sequence[str]) -> list[tuple[str, YamlSource]]:
+    """Each override and what it writes. Raises ProfileError with all that is wrong with them."""
+    parsed: list[tuple[str, YamlSource]] = []
+    findings: list[Finding] = []
+    for override in overrides:
+        try:
+            written = _parse_override(override)
+        except ProfileError as error:
+            findings += error.findings
+            continue
+        findings += secrets.findings(written)
+        parsed.append((override, written))
+    if findings:
+        raise ProfileError(findings)
+    return parsed
+
+
+def _parse_override(override: str) -> YamlSource:
     """`trtllm.use_custom_all_reduce=true` as nested data; the value is read like YAML."""
     key, equals, text = override.partition("=")
+    parts = _override_path(key.strip())
     place = Place(OVERRIDE_FILE)
-    if not equals or not key.strip():
-        problem = f"{override!r} is not of the form key=value"
+    if not equals or not all(parts) or len(parts) > MAX_DEPTH:
+        problem = f"{secrets.redacted(override)[:SHOWN_CHARACTERS]!r} is not of the form key=value"
         fix = "for example --set tensor_parallel_degree=4"
         raise ProfileError([Finding.error("LMI003", problem, place=place, fix=fix)])
-    flow = text.lstrip().startswith(("{", "["))
-    value = parse_yaml(text, f"--set {key}").data if flow else scalar(text.strip())
-    parts = _override_path(key.strip())
+    text = text.strip()
+    is_plain = not text.startswith(("{", "[", '"', "'"))
+    value = scalar(text) if is_plain else parse_yaml(text, OVERRIDE_FILE).data
     for part in reversed(parts):
         value = {part: value}
-    return value, YamlSource(OVERRIDE_FILE, value, {(): place})
+    return YamlSource(OVERRIDE_FILE, value, {(): place})
 
 
 def _override_path(key: str) -> list[str]:
@@ -335,6 +263,9 @@ def _validated(
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:
-        places = {tuple(path.split(".")): origin.place for path, origin in origins.items()}
-        written = YamlSource(source.name, merged, {(): Place(OVERRIDE_FILE), **places}, {**places})
+        places: dict[Path, Place] = {
+            tuple(path.split(".")): origin.place for path, origin in origins.items()
+        }
+        anywhere: dict[Path, Place] = {(): Place(OVERRIDE_FILE)}
+        written = YamlSource(source.name, merged, anywhere | places, places)
         raise ProfileError(schema_findings(error, written, Settings)) from error

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lmi_deployer.bundle import MANIFEST_FILE, Bundle
-from lmi_deployer.deployment import FOLDER_HASH_CHARACTERS, Deployment, Request
+from lmi_deployer.deployment import Deployment, Request
 from lmi_deployer.errors import InputError
 from lmi_deployer.state import IN_FLIGHT, ObservedEndpoint, ObservedState
 
@@ -74,6 +74,13 @@ class AwaitEndpoint:
 
 
 @dataclass(frozen=True)
+class VerifyEndpoint:
+    """Send one small request; what the endpoint replaces is deleted only after it answered."""
+
+    endpoint: str
+
+
+@dataclass(frozen=True)
 class DeleteEndpoint:
     """Delete the endpoint, and wait until it is gone; it stops costing money."""
 
@@ -112,6 +119,7 @@ Step = (
     | TagEndpoint
     | SettleEndpoint
     | AwaitEndpoint
+    | VerifyEndpoint
     | DeleteEndpoint
     | DeleteEndpointConfig
     | DeleteModel
@@ -131,21 +139,23 @@ class Plan:
     """Hash of the state that the plan was made for."""
 
 
-def make_plan(wanted: Deployment, observed: ObservedState) -> Plan:
+def make_plan(wanted: Deployment, observed: ObservedState, *, verify: bool = True) -> Plan:
     """The steps from what was seen to what is wanted.
 
     What an interrupted run left behind is used where it fits, and removed at the end where it does
     not. Raises InputError when something of the same name was not made by this tool.
     """
     _refuse_foreign(observed)
+    moving = tuple(_moving(wanted, observed.endpoint))
     return Plan(
         deployment=wanted.name,
         folder=wanted.folder,
         bundle=wanted.bundle,
         steps=(
             *_making(wanted, observed),
-            *_moving(wanted, observed.endpoint),
+            *moving,
             *_tagging(wanted, observed.endpoint),
+            *((VerifyEndpoint(wanted.name),) if moving and verify else ()),
             *_tidying(wanted, observed),
         ),
         observed_digest=observed.digest,
@@ -185,22 +195,25 @@ def _refuse_foreign(observed: ObservedState) -> None:
 
 def _making(wanted: Deployment, observed: ObservedState) -> Iterator[Step]:
     """What has to exist before the endpoint can use it."""
-    if not _is_uploaded(wanted, observed):
+    expected = _expected_objects(wanted)
+    if any(observed.objects.get(path) != sha256 for path, sha256 in expected.items()):
         yield UploadBundle(wanted.bundle_folder)
+    # SageMaker gives the container everything below the folder, so nothing else may lie there.
+    below = wanted.bundle_folder.removeprefix(wanted.folder)
+    strays = [path for path in observed.objects if path.startswith(below) and path not in expected]
+    if strays:
+        yield DeleteObjects(wanted.folder, tuple(strays))
     if wanted.model_name not in observed.models:
         yield CreateModel(wanted.model)
     if wanted.endpoint_config_name not in observed.endpoint_configs:
         yield CreateEndpointConfig(wanted.endpoint_config)
 
 
-def _is_uploaded(wanted: Deployment, observed: ObservedState) -> bool:
+def _expected_objects(wanted: Deployment) -> dict[str, str]:
+    """Path below the deployment's folder: SHA-256 of every object of the wanted bundle."""
     below = wanted.bundle_folder.removeprefix(wanted.folder)
     files = {**wanted.bundle.files, MANIFEST_FILE: wanted.bundle.manifest}
-    expected = {
-        f"{below}{path}": hashlib.sha256(content).hexdigest() for path, content in files.items()
-    }
-    seen = {path: sha for path, sha in observed.objects.items() if path.startswith(below)}
-    return seen == expected
+    return {f"{below}{path}": hashlib.sha256(content).hexdigest() for path, content in files.items()}
 
 
 def _moving(wanted: Deployment, endpoint: ObservedEndpoint | None) -> Iterator[Step]:
@@ -243,7 +256,7 @@ def _tidying(wanted: Deployment, observed: ObservedState) -> Iterator[Step]:
     for name in observed.models:
         if name != wanted.model_name:
             yield DeleteModel(name)
-    below = f"{wanted.bundle.digest[:FOLDER_HASH_CHARACTERS]}/"
+    below = wanted.bundle_folder.removeprefix(wanted.folder)
     stale = tuple(path for path in observed.objects if not path.startswith(below))
     if stale:
         yield DeleteObjects(wanted.folder, stale)

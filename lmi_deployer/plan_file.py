@@ -26,6 +26,7 @@ STEP_TYPES: Mapping[str, type[Step]] = {
         steps.TagEndpoint,
         steps.SettleEndpoint,
         steps.AwaitEndpoint,
+        steps.VerifyEndpoint,
         steps.DeleteEndpoint,
         steps.DeleteEndpointConfig,
         steps.DeleteModel,

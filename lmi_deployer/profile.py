@@ -55,7 +55,7 @@ class ModelSection(Section):
     dtype: Literal["auto", "fp32", "fp16", "bf16", "int8"] | None = None
     trust_remote_code: bool | None = None
     """Lets the container run Python code that stands beside the weights."""
-    weights_gib: Annotated[float, Field(gt=0)] | None = None
+    weights_gib: Annotated[float, Field(gt=0, le=100_000)] | None = None
     """Size of the weight files; needed for a model that the catalog does not hold."""
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import javaproperties
 
+from lmi_deployer.errors import InputError
 from lmi_deployer.resources import load_template
 from lmi_deployer.spec import ResolvedSpec, Value
 
@@ -64,17 +65,21 @@ def environment(spec: ResolvedSpec) -> dict[str, str]:
     """The same settings as environment variables of the container.
 
     `option.x` becomes `OPTION_X`; other keys are server-wide `SERVING_*` variables. Older servers
-    read the engine only from `SERVING_LOAD_MODELS`, which the catalog says per version.
+    read the engine only from `SERVING_LOAD_MODELS`, which the catalog says per version. Raises
+    InputError for a raw option whose name a variable cannot carry: the server reads lower case.
     """
     variables = {}
     for name, value in properties(spec).items():
+        plain = name.removeprefix("option.")
         if name == "engine":
             variable, _, text = spec.container.engine_environment.partition("=")
             variables[variable] = text.format(engine=value)
-        elif name.startswith("option."):
-            variables[f"OPTION_{name.removeprefix('option.').upper()}"] = value
+        elif name != "option.entryPoint" and (not plain.isidentifier() or plain != plain.lower()):
+            problem = f"no environment variable stands for {name}"
+            raise InputError(problem, fix="serving.properties, or leave the option out")
         else:
-            variables[f"SERVING_{name.upper()}"] = value
+            prefix = "OPTION" if name.startswith("option.") else "SERVING"
+            variables[f"{prefix}_{plain.upper()}"] = value
     return dict(sorted(variables.items()))
 
 

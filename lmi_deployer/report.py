@@ -104,7 +104,7 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
     return "\n".join([f"Plan: {total}", *rows])
 
 
-def step_line(step: Step) -> StepLine:  # noqa: C901, PLR0911 - one case a kind of step
+def step_line(step: Step) -> StepLine:  # noqa: C901, PLR0911, PLR0912 - one case a kind of step
     """One step as a line: "+" creates, "~" changes, "-" deletes, "." waits."""
     match step:
         case steps.UploadBundle():
@@ -125,6 +125,8 @@ def step_line(step: Step) -> StepLine:  # noqa: C901, PLR0911 - one case a kind 
             return StepLine(".", "wait", step.endpoint, f"it is {step.status}")
         case steps.AwaitEndpoint():
             return StepLine(".", "wait", step.endpoint, "until it is InService")
+        case steps.VerifyEndpoint():
+            return StepLine(".", "verify", step.endpoint, "one small request")
         case steps.DeleteEndpoint():
             return StepLine("-", "endpoint", step.endpoint, step.reason)
         case steps.DeleteEndpointConfig():

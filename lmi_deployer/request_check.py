@@ -263,7 +263,7 @@ def _length(value: Any) -> int | None:
 def _pattern(text: str) -> re.Pattern[str] | None:
     r"""`text` for Python's `re`; None when it cannot be tried, and so is not.
 
-    About one in twelve of botocore's patterns is written for Java alone (`\p{L}`, `\z`, pairs of
+    One in thirteen of botocore's patterns is written for Java alone (`\p{L}`, `\z`, pairs of
     surrogates). `\d`, `\w` and `\s` mean ASCII there, hence the flag.
     """
     try:

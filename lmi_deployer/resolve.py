@@ -350,7 +350,7 @@ class _Resolver:
         candidates: dict[str, Value | None] = {
             "model_id": weights.source or weights.model_id,
             "revision": None if weights.source else weights.revision,
-            "trust_remote_code": self._get("model.trust_remote_code") or None,
+            "trust_remote_code": bool(self._get("model.trust_remote_code")) or None,
             "dtype": weights.dtype if has_dtype_line or is_dtype_written else None,
             "tensor_parallel_degree": degree,
             "max_rolling_batch_size": batch,

@@ -31,7 +31,7 @@ def load_template(name: str) -> Template:
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(data_folder("templates")),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - properties files, which have no HTML; see render.unreadable
+        autoescape=False,  # properties files have no HTML; see render.unreadable
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

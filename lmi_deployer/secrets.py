@@ -14,14 +14,16 @@ from lmi_deployer.findings import Finding
 from lmi_deployer.yaml_source import Path, YamlSource
 
 _TOKEN = re.compile(
-    r"\bhf_[A-Za-z0-9]{20,}"
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
-    r"|\bgh[pousr]_[A-Za-z0-9]{30,}"
-    r"|\bgithub_pat_[A-Za-z0-9_]{30,}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"(?<![A-Za-z0-9])(?:"
+    r"hf_[A-Za-z0-9]{20,}"
+    r"|(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"
+    r"|gh[pousr]_[A-Za-z0-9]{30,}"
+    r"|github_pat_[A-Za-z0-9_]{30,}"
+    r")|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*"
 )
 _SECRET_KEY = re.compile(
-    r"(?i)(^|[_.-])(password|passwd|secret|(access|api|auth|hf)_?token|api_?key)$"
+    r"(?i)(^|[_.-])(password|passwd|secret|(access|api|auth|hf|hub|session)_?token"
+    r"|(api|private|secret|secret_?access)_?key)$"
 )
 FIX = "take it out of the file and revoke it; weights that need it can be copied to S3 once"
 
@@ -37,11 +39,12 @@ def redacted(text: str) -> str:
 
 def is_secret(key: str, value: object) -> bool:
     """True for a value that looks like a secret, or stands under a key that promises one."""
-    if not isinstance(value, str) or not value:
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
         return False
-    if _TOKEN.search(value):
+    text = str(value)
+    if _TOKEN.search(text):
         return True
-    return bool(_SECRET_KEY.search(key)) and not value.startswith("secretsmanager:")
+    return bool(_SECRET_KEY.search(key)) and not text.startswith("secretsmanager:")
 
 
 def findings(source: YamlSource) -> list[Finding]:
@@ -54,17 +57,19 @@ def findings(source: YamlSource) -> list[Finding]:
             key=redacted(".".join(str(part) for part in path)),
             fix=FIX,
         )
-        for path, key, value in _texts(source.data, ())
+        for path, key, value in _texts(source.data, (), "")
         if is_secret(key, value)
     ]
 
 
-def _texts(data: Any, path: Path) -> Iterator[tuple[Path, str, object]]:
+def _texts(data: Any, path: Path, key: str) -> Iterator[tuple[Path, str, object]]:
+    """(path, nearest key, text) of every key and value."""
     if isinstance(data, Mapping):
-        for key, value in data.items():
-            yield from _texts(value, (*path, key))
+        for name, value in data.items():
+            yield (*path, name), "", name
+            yield from _texts(value, (*path, name), str(name))
     elif isinstance(data, list):
         for index, value in enumerate(data):
-            yield from _texts(value, (*path, index))
+            yield from _texts(value, (*path, index), key)
     else:
-        yield path, str(path[-1]) if path else "", data
+        yield path, key, data

@@ -1,4 +1,4 @@
-"""What a hardware profile comes to once everything is decided: the value every later stage reads."""
+"""What a hardware profile comes to once everything is decided; every later stage reads it."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ events, so that hostile nesting or size is refused before anything is built from
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,13 +20,19 @@ from lmi_deployer.findings import Finding, Place, ProfileError
 Path = tuple[str | int, ...]
 """Where a value stands: the keys and list indexes that lead to it."""
 
-MAX_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 200_000
 MAX_DEPTH = 24
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
+_WORDS = {"": None, "~": None} | {
+    spelling: value
+    for word, value in {"null": None, "true": True, "false": False}.items()
+    for spelling in (word, word.capitalize(), word.upper())
+}
+_UNPRINTABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What YAML refuses in a stream, lone surrogates included (YAML 1.2, section 5.1)."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,8 @@ def scalar(text: str) -> str | int | float | bool | None:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
         return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
+    if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
+        return number
     return text
 
 
@@ -68,6 +75,12 @@ def parse_yaml(text: str, name: str) -> YamlSource:
     """The document in `text`. Raises ProfileError, with the place, for what is not plain YAML."""
     if len(text) > MAX_CHARACTERS:
         raise _refused(Place(name), f"is larger than {MAX_CHARACTERS:,} characters", None)
+    unprintable = _UNPRINTABLE.search(text)
+    if unprintable:
+        line = text.count("\n", 0, unprintable.start()) + 1
+        column = unprintable.start() - text.rfind("\n", 0, unprintable.start())
+        problem = f"holds the character {ord(unprintable.group()):#06x}, which YAML does not allow"
+        raise _refused(Place(name, line, column), problem, "remove it")
     source = YamlSource(name, None)
     try:
         data = _Reader(name, text, source).document()
@@ -108,13 +121,17 @@ class _Reader:
     def _place(self, event: Any) -> Place:
         return Place(self._name, event.start_mark.line + 1, event.start_mark.column + 1)
 
-    def _value(self, event: Any, path: Path) -> Any:
+    def _refuse_surprises(self, event: Any) -> None:
         place = self._place(event)
-        self._source.values[path] = place
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             raise _refused(place, "uses a YAML anchor or alias", "write the value out")
         if event.tag is not None and event.tag != "!":
-            raise _refused(place, f"uses the YAML tag {event.tag}", "remove it")
+            raise _refused(place, "uses a YAML tag", "remove it")
+
+    def _value(self, event: Any, path: Path) -> Any:
+        place = self._place(event)
+        self._source.values[path] = place
+        self._refuse_surprises(event)
         if len(path) >= MAX_DEPTH:
             raise _refused(place, f"is nested more than {MAX_DEPTH} levels deep", None)
         if isinstance(event, yaml.ScalarEvent):
@@ -133,12 +150,13 @@ class _Reader:
         items: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             place = self._place(event)
+            self._refuse_surprises(event)
             if not isinstance(event, yaml.ScalarEvent):
                 raise _refused(place, "has a key that is not plain text", None)
             key = event.value
             if key in items:
                 first = self._source.keys[(*path, key)]
-                raise _refused(place, f"repeats the key {key!r} of line {first.line}", "keep one")
+                raise _refused(place, f"repeats the key of line {first.line}", "keep one")
             self._source.keys[(*path, key)] = place
             items[key] = self._value(next(self._events), (*path, key))
         return items

@@ -29,10 +29,7 @@ from lmi_deployer.plan_file import parse_plan
 @output_option
 @yes_option
 @quiet_option
-@click.option("--no-smoke", is_flag=True, help="Do not send a request once it is InService.")
-def command(
-    file: Path, where: AwsOptions, output: str, yes: bool, quiet: bool, no_smoke: bool
-) -> int:
+def command(file: Path, where: AwsOptions, output: str, yes: bool, quiet: bool) -> int:
     """Run exactly the plan in FILE, unless AWS has changed since it was made."""
     saved = parse_plan(read_text(file), str(file))
     with connected(where) as connection:
@@ -41,9 +38,8 @@ def command(
         click.echo(f"{page}\n\n{report.plan_text(saved.plan, painter())}\n", err=output == "json")
         if saved.plan.steps:
             approve([saved.plan], yes=yes)
-            Run(saved.plan, connection, (lambda _line: None) if quiet else say).go()
+        answer = Run(saved.plan, connection, (lambda _line: None) if quiet else say).go()
         name = saved.plan.deployment
-        answer = api.smoke(name, connection.aws) if saved.plan.steps and not no_smoke else None
         endpoint = connection.aws.endpoint(name)
         status = endpoint.status if endpoint else None
     if output == "json":

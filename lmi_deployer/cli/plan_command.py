@@ -41,6 +41,7 @@ CHANGES = 3
 @click.option(
     "--exit-code", is_flag=True, help=f"Exit with {CHANGES} when there is something to do."
 )
+@click.option("--no-smoke", is_flag=True, help="Plan without the request that verifies.")
 @click.option("--offline", is_flag=True, help="Do not ask AWS; plan as if nothing existed.")
 def command(
     model: str,
@@ -50,6 +51,7 @@ def command(
     output: str,
     out: Path | None,
     exit_code: bool,
+    no_smoke: bool,
     offline: bool,
 ) -> int:
     """Show what `up` would do, and change nothing."""
@@ -61,7 +63,10 @@ def command(
         return 0
     try:
         with connected(where) as connection:
-            saved = [(api.plan_up(spec, connection.aws), spec, notes) for spec, notes in decided]
+            saved = [
+                (api.plan_up(spec, connection.aws, verify=not no_smoke), spec, notes)
+                for spec, notes in decided
+            ]
             where_shown = connection.where
     except CredentialsError as error:
         _show_offline(decided, where, output)

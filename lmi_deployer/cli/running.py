@@ -31,10 +31,13 @@ class Run:
     say: Callable[[str], None]
     started: list[Step] = field(default_factory=list)
 
-    def go(self) -> None:
-        """Apply the plan. Whatever stops it is raised again, saying what was left behind."""
+    def go(self) -> str | None:
+        """Apply the plan; the model's answer, if it was asked for one.
+
+        Whatever stops it is raised again, after saying what was left behind.
+        """
         try:
-            apply(
+            return apply(
                 self.plan,
                 self.connection.aws,
                 clock=self.connection.clock,
@@ -43,19 +46,18 @@ class Run:
             )
         except KeyboardInterrupt:
             raise InterruptedError(
-                f"interrupted; nothing was undone. {self._left_behind()}",
+                f"interrupted; nothing was undone. {self._left_behind()}".rstrip(),
                 fix=f"go on with `{same_command()}`",
             ) from None
         except LmiDeployError as error:
-            self.say(self._left_behind())
+            if left_behind := self._left_behind():
+                self.say(left_behind)
             raise error from None
 
     def _left_behind(self) -> str:
         """What the steps so far have made, and whether it may be costing money."""
         lines = [report.step_line(step) for step in self.started]
         made = [f"{line.kind} {line.name}" for line in lines if line.sign == "+"]
-        if not made and not any(isinstance(step, UpdateEndpoint) for step in self.started):
-            return "Nothing new was made."
         text = f"Made so far: {', '.join(made)}." if made else ""
         if any(isinstance(step, CreateEndpoint | UpdateEndpoint) for step in self.started):
             text += (

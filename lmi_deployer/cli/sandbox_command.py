@@ -43,16 +43,18 @@ def serve(port: int, region: str, state: Path | None) -> int:
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    with running_sandbox(region=region, port=port, state_file=state) as settings:
-        with announced(settings):
-            click.echo(f"export AWS_ENDPOINT_URL={settings.endpoint_url}")
-            click.echo(f"export AWS_ACCESS_KEY_ID={settings.access_key_id}")
-            click.echo(f"export AWS_SECRET_ACCESS_KEY={settings.secret_access_key}")
-            click.echo(f"export AWS_REGION={settings.region}")
-            click.echo(f"export LMI_DEPLOY_ROLE={settings.role_arn}")
-            say(f"sandbox for {region} at {settings.endpoint_url}; Ctrl-C stops it")
-            try:
-                stop.wait()
-            except KeyboardInterrupt:
-                say("stopped")
+    with (
+        running_sandbox(region=region, port=port, state_file=state) as settings,
+        announced(settings),
+    ):
+        click.echo(f"export AWS_ENDPOINT_URL={settings.endpoint_url}")
+        click.echo(f"export AWS_ACCESS_KEY_ID={settings.access_key_id}")
+        click.echo(f"export AWS_SECRET_ACCESS_KEY={settings.secret_access_key}")
+        click.echo(f"export AWS_REGION={settings.region}")
+        click.echo(f"export LMI_DEPLOY_ROLE={settings.role_arn}")
+        say(f"sandbox for {region} at {settings.endpoint_url}; Ctrl-C stops it")
+        try:
+            stop.wait()
+        except KeyboardInterrupt:
+            say("stopped")
     return 0

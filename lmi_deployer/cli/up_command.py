@@ -57,7 +57,10 @@ def command(
     try:
         with connected(where) as connection:
             progress = (lambda _line: None) if quiet else say
-            saved = [(api.plan_up(spec, connection.aws), spec, notes) for spec, notes in decided]
+            saved = [
+                (api.plan_up(spec, connection.aws, verify=not no_smoke), spec, notes)
+                for spec, notes in decided
+            ]
             pending = [item for item in saved if item[0].plan.steps]
             for plan, spec, notes in pending:
                 click.echo(plan_page(plan, spec, notes, connection.where), err=output == "json")
@@ -65,13 +68,8 @@ def command(
                 approve([plan.plan for plan, _, _ in pending], yes=yes)
             results = []
             for plan, spec, _ in saved:
-                Run(plan.plan, connection, progress).go()
+                answer = Run(plan.plan, connection, progress).go()
                 is_new = bool(plan.plan.steps)
-                answer = (
-                    api.smoke(spec.endpoint.name, connection.aws)
-                    if is_new and not no_smoke
-                    else None
-                )
                 results.append(_result(spec, connection, is_new=is_new, answer=answer))
                 if output == "text":
                     click.echo(_done(spec, results[-1], where, connection))

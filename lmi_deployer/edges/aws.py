@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,9 +21,16 @@ from lmi_deployer.state import ObservedEndpoint, ObservedState
 try:
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.exceptions import NoCredentialsError, NoRegionError, PartialCredentialsError
-    from botocore.exceptions import ProfileNotFound, SSOError, TokenRetrievalError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        NoCredentialsError,
+        NoRegionError,
+        PartialCredentialsError,
+        ProfileNotFound,
+        SSOError,
+        TokenRetrievalError,
+    )
 except ImportError as error:
     raise MissingExtraError(
         f"talking to AWS needs {error.name}", fix="pip install 'lmi-deploy[aws]'"
@@ -150,19 +157,25 @@ class Aws:
 
     def observe(self, deployment: str, folder: str) -> ObservedState:
         """Everything that carries the name and tags of a deployment; changes nothing."""
-        endpoint, foreign = self.endpoint(deployment), []
-        if endpoint is not None and endpoint.tags.get(DEPLOYMENT_TAG) != deployment:
-            foreign.append(f"endpoint {deployment}")
+        endpoint = self.endpoint(deployment)
+        foreign: tuple[str, ...] = ()
+        tags = None if endpoint is None else self._tags(self._arn("endpoint", deployment))
+        if endpoint is None or tags is None:
+            endpoint = None  # it may have gone between the two calls
+        elif tags.get(DEPLOYMENT_TAG) == deployment:
+            endpoint = replace(endpoint, tags=tags)
+        else:
+            foreign = (f"endpoint {deployment}",)
         return ObservedState(
             endpoint=endpoint,
             endpoint_configs=self._ours("EndpointConfig", "ListEndpointConfigs", deployment),
             models=self._ours("Model", "ListModels", deployment),
             objects=self._objects(folder),
-            foreign=tuple(foreign),
+            foreign=foreign,
         )
 
     def endpoint(self, name: str) -> ObservedEndpoint | None:
-        """The endpoint as it is now, or None."""
+        """The endpoint as it is now, without its tags, or None."""
         found = self._find("DescribeEndpoint", EndpointName=name)
         if found is None:
             return None
@@ -172,7 +185,6 @@ class Aws:
             endpoint_config_name=found["EndpointConfigName"],
             pending_config_name=pending.get("EndpointConfigName"),
             failure_reason=found.get("FailureReason"),
-            tags=self._tags(found["EndpointArn"]),
         )
 
     def endpoint_config(self, name: str) -> Mapping[str, Any] | None:
@@ -185,7 +197,7 @@ class Aws:
         return sorted(
             item["EndpointName"]
             for item in listed
-            if self._tags(item["EndpointArn"]).get(DEPLOYMENT_TAG) == item["EndpointName"]
+            if (self._tags(item["EndpointArn"]) or {}).get(DEPLOYMENT_TAG) == item["EndpointName"]
         )
 
     def _ours(self, kind: str, operation: str, deployment: str) -> tuple[str, ...]:
@@ -197,12 +209,18 @@ class Aws:
                 item[f"{kind}Name"]
                 for item in listed
                 if pattern.fullmatch(item[f"{kind}Name"])
-                and self._tags(item[f"{kind}Arn"]).get(DEPLOYMENT_TAG) == deployment
+                and (self._tags(item[f"{kind}Arn"]) or {}).get(DEPLOYMENT_TAG) == deployment
             )
         )
 
-    def _tags(self, arn: str) -> dict[str, str]:
-        listed = self._pages("sagemaker", "ListTags", "Tags", ResourceArn=arn)
+    def _tags(self, arn: str) -> dict[str, str] | None:
+        """The tags of a thing, or None when it is gone."""
+        try:
+            listed = list(self._pages("sagemaker", "ListTags", "Tags", ResourceArn=arn))
+        except AwsError as error:
+            if _is_not_found(error):
+                return None
+            raise
         return {tag["Key"]: tag["Value"] for tag in listed}
 
     def _objects(self, folder: str) -> dict[str, str | None]:
@@ -295,7 +313,8 @@ class Aws:
             if "already existing" not in str(error):
                 raise
             deployment = {tag["Key"]: tag["Value"] for tag in request["Tags"]}[DEPLOYMENT_TAG]
-            if self._tags(self._arn(kind, name)).get(DEPLOYMENT_TAG) != deployment:
+            tags = self._tags(self._arn(kind, name)) or {}
+            if tags.get(DEPLOYMENT_TAG) != deployment:
                 raise
 
     def _when_consistent(self, call: Callable[[], object], pause: Callable[[float], None]) -> None:
@@ -318,8 +337,7 @@ class Aws:
         try:
             return self._call("sagemaker", operation, **request)
         except AwsError as error:
-            # SageMaker answers ValidationException here; only its text tells the two apart.
-            if "Could not find" in str(error) or "ResourceNotFound" in str(error):
+            if _is_not_found(error):
                 return None
             raise
 
@@ -363,6 +381,14 @@ class Aws:
     @cached_property
     def _clients(self) -> dict[str, Any]:
         return {}
+
+
+def _is_not_found(error: AwsError) -> bool:
+    """True when SageMaker says there is no such thing.
+
+    It answers ValidationException then, as for many other reasons; only the text tells them apart.
+    """
+    return "Could not find" in str(error) or "ResourceNotFound" in str(error)
 
 
 def _action(operation: str, request: Mapping[str, Any]) -> str:

@@ -1,0 +1,317 @@
+"""The planner: what was seen and what is wanted decide the steps, and nothing else does."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lmi_deployer.bundle import MANIFEST_FILE
+from lmi_deployer.deployment import FOLDER_HASH_CHARACTERS, Deployment
+from lmi_deployer.errors import InputError
+from lmi_deployer.plan import (
+    AwaitEndpoint,
+    CreateEndpoint,
+    CreateEndpointConfig,
+    CreateModel,
+    DeleteEndpoint,
+    DeleteEndpointConfig,
+    DeleteModel,
+    DeleteObjects,
+    Plan,
+    SettleEndpoint,
+    TagEndpoint,
+    UpdateEndpoint,
+    UploadBundle,
+    VerifyEndpoint,
+    make_down_plan,
+    make_plan,
+)
+from lmi_deployer.state import ObservedEndpoint, ObservedState
+from tests.specs import a_deployment
+
+WANTED = a_deployment()
+OLD_CONFIG, OLD_MODEL = "chat-g5-00000000", "chat-g5-11111111"
+TAGS = {tag["Key"]: tag["Value"] for tag in WANTED.endpoint["Tags"]}
+
+
+def kinds(plan: Plan) -> list[type]:
+    return [type(step) for step in plan.steps]
+
+
+def uploaded(wanted: Deployment) -> dict[str, str | None]:
+    below = wanted.bundle.digest[:FOLDER_HASH_CHARACTERS]
+    files = {**wanted.bundle.files, MANIFEST_FILE: wanted.bundle.manifest}
+    return {
+        f"{below}/{path}": hashlib.sha256(content).hexdigest() for path, content in files.items()
+    }
+
+
+def live(status: str = "InService", config: str = WANTED.endpoint_config_name) -> ObservedEndpoint:
+    return ObservedEndpoint(status=status, endpoint_config_name=config, tags=TAGS)
+
+
+def deployed(endpoint: ObservedEndpoint | None = None) -> ObservedState:
+    """Everything as the plan leaves it."""
+    return ObservedState(
+        endpoint=endpoint or live(),
+        endpoint_configs=(WANTED.endpoint_config_name,),
+        models=(WANTED.model_name,),
+        objects=uploaded(WANTED),
+    )
+
+
+def test_an_empty_account_gets_everything_in_the_order_of_dependence():
+    plan = make_plan(WANTED, ObservedState())
+    assert kinds(plan) == [
+        UploadBundle,
+        CreateModel,
+        CreateEndpointConfig,
+        CreateEndpoint,
+        AwaitEndpoint,
+        VerifyEndpoint,
+    ]
+
+
+def test_nothing_is_done_when_everything_is_as_wanted():
+    assert make_plan(WANTED, deployed()).steps == ()
+
+
+def test_verification_can_be_left_out():
+    assert VerifyEndpoint not in kinds(make_plan(WANTED, ObservedState(), verify=False))
+
+
+def test_a_changed_profile_updates_the_endpoint_and_removes_what_it_replaces_last():
+    seen = ObservedState(
+        endpoint=live(config=OLD_CONFIG),
+        endpoint_configs=(OLD_CONFIG,),
+        models=(OLD_MODEL,),
+        objects={"0123456789abcdef/manifest.json": "x"},
+    )
+    plan = make_plan(WANTED, seen)
+    assert kinds(plan) == [
+        UploadBundle,
+        CreateModel,
+        CreateEndpointConfig,
+        UpdateEndpoint,
+        AwaitEndpoint,
+        VerifyEndpoint,
+        DeleteEndpointConfig,
+        DeleteModel,
+        DeleteObjects,
+    ]
+    assert plan.steps[3] == UpdateEndpoint("chat-g5", WANTED.endpoint_config_name, OLD_CONFIG)
+    assert plan.steps[6] == DeleteEndpointConfig(OLD_CONFIG)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped():
+    seen = ObservedState(models=(WANTED.model_name,), objects=uploaded(WANTED))
+    assert kinds(make_plan(WANTED, seen))[:2] == [CreateEndpointConfig, CreateEndpoint]
+
+
+@pytest.mark.parametrize("status", ["Creating", "Updating"])
+def test_an_endpoint_on_its_way_to_the_wanted_configuration_is_only_waited_for(status):
+    endpoint = replace(live(status), pending_config_name=WANTED.endpoint_config_name)
+    assert kinds(make_plan(WANTED, deployed(endpoint))) == [AwaitEndpoint, VerifyEndpoint]
+
+
+def test_an_endpoint_on_its_way_elsewhere_is_let_settle_and_then_updated():
+    endpoint = replace(live("Updating"), pending_config_name=OLD_CONFIG)
+    steps = kinds(make_plan(WANTED, deployed(endpoint)))
+    assert steps[:3] == [SettleEndpoint, UpdateEndpoint, AwaitEndpoint]
+
+
+def test_an_update_that_does_not_say_where_it_leads_is_not_trusted():
+    assert kinds(make_plan(WANTED, deployed(live("Updating"))))[0] is SettleEndpoint
+
+
+@pytest.mark.parametrize("status", ["Failed", "UpdateRollbackFailed"])
+def test_a_failed_endpoint_is_replaced_since_it_takes_no_update(status):
+    plan = make_plan(WANTED, deployed(replace(live(status), failure_reason="out of memory")))
+    assert kinds(plan)[:2] == [DeleteEndpoint, CreateEndpoint]
+    assert plan.steps[0] == DeleteEndpoint("chat-g5", "out of memory")
+
+
+def test_an_endpoint_being_deleted_is_waited_for_and_made_anew():
+    steps = kinds(make_plan(WANTED, deployed(live("Deleting"))))
+    assert steps[:3] == [SettleEndpoint, CreateEndpoint, AwaitEndpoint]
+
+
+def test_an_endpoint_out_of_service_is_updated_when_its_configuration_differs():
+    steps = kinds(make_plan(WANTED, deployed(live("OutOfService", OLD_CONFIG))))
+    assert UpdateEndpoint in steps
+
+
+def test_a_changed_file_on_s3_is_uploaded_again():
+    objects = {**uploaded(WANTED), next(iter(uploaded(WANTED))): "another hash"}
+    assert kinds(make_plan(WANTED, replace(deployed(), objects=objects))) == [UploadBundle]
+
+
+def test_an_upload_without_its_manifest_is_not_complete():
+    objects = {path: sha for path, sha in uploaded(WANTED).items() if "manifest" not in path}
+    assert kinds(make_plan(WANTED, replace(deployed(), objects=objects))) == [UploadBundle]
+
+
+def test_a_stray_file_beside_the_bundle_is_removed_since_sagemaker_would_download_it():
+    below = WANTED.bundle.digest[:FOLDER_HASH_CHARACTERS]
+    objects = {**uploaded(WANTED), f"{below}/model/stray.bin": "x"}
+    plan = make_plan(WANTED, replace(deployed(), objects=objects))
+    assert plan.steps == (DeleteObjects(WANTED.folder, (f"{below}/model/stray.bin",)),)
+
+
+def test_tags_that_the_profile_changed_are_put_on_the_live_endpoint():
+    endpoint = replace(live(), tags={**TAGS, "lmi-deploy:profile": "old", "team": "search"})
+    plan = make_plan(WANTED, deployed(endpoint))
+    assert plan.steps == (TagEndpoint("chat-g5", {"lmi-deploy:profile": "chat"}),)
+
+
+def test_an_endpoint_somebody_else_made_is_left_alone():
+    with pytest.raises(InputError, match="not made by lmi-deploy: endpoint chat-g5"):
+        make_plan(WANTED, ObservedState(foreign=("endpoint chat-g5",)))
+
+
+def test_removing_starts_with_the_endpoint_which_costs_money():
+    plan = make_down_plan("chat-g5", WANTED.folder, deployed())
+    assert kinds(plan) == [DeleteEndpoint, DeleteEndpointConfig, DeleteModel, DeleteObjects]
+
+
+def test_removing_what_is_being_made_waits_until_sagemaker_lets_it():
+    plan = make_down_plan("chat-g5", WANTED.folder, deployed(live("Creating")))
+    assert kinds(plan)[:2] == [SettleEndpoint, DeleteEndpoint]
+
+
+def test_removing_nothing_takes_no_steps():
+    assert make_down_plan("chat-g5", WANTED.folder, ObservedState()).steps == ()
+
+
+def simulate(plan: Plan, seen: ObservedState) -> ObservedState:
+    """What AWS looks like after the steps, each refused where SageMaker would refuse it."""
+    state = seen
+    for step in plan.steps:
+        state = _after(step, state)
+    return state
+
+
+def _after(step: object, state: ObservedState) -> ObservedState:  # noqa: C901, PLR0911
+    endpoint = state.endpoint
+    match step:
+        case UploadBundle():
+            return replace(state, objects={**state.objects, **uploaded(WANTED)})
+        case CreateModel():
+            assert step.request["ModelName"] not in state.models
+            return replace(state, models=(*state.models, step.request["ModelName"]))
+        case CreateEndpointConfig():
+            name = step.request["EndpointConfigName"]
+            assert name not in state.endpoint_configs
+            assert WANTED.model_name in state.models
+            return replace(state, endpoint_configs=(*state.endpoint_configs, name))
+        case CreateEndpoint():
+            assert endpoint is None
+            assert step.request["EndpointConfigName"] in state.endpoint_configs
+            return replace(state, endpoint=live("Creating"))
+        case UpdateEndpoint():
+            assert endpoint is not None
+            assert endpoint.status in {"InService", "OutOfService"}
+            assert step.endpoint_config in state.endpoint_configs
+            updating = replace(
+                endpoint, status="Updating", pending_config_name=step.endpoint_config
+            )
+            return replace(state, endpoint=updating)
+        case SettleEndpoint() | AwaitEndpoint():
+            return replace(state, endpoint=_settled(endpoint))
+        case VerifyEndpoint():
+            assert endpoint is not None
+            assert endpoint.status == "InService"
+            return state
+        case TagEndpoint():
+            assert endpoint is not None
+            return replace(state, endpoint=replace(endpoint, tags={**endpoint.tags, **step.tags}))
+        case DeleteEndpoint():
+            assert endpoint is not None
+            assert endpoint.status not in {"Creating", "Updating", "RollingBack"}
+            return replace(state, endpoint=None)
+        case DeleteEndpointConfig():
+            assert endpoint is None or endpoint.endpoint_config_name != step.endpoint_config
+            kept = tuple(name for name in state.endpoint_configs if name != step.endpoint_config)
+            return replace(state, endpoint_configs=kept)
+        case DeleteModel():
+            kept = tuple(name for name in state.models if name != step.model)
+            return replace(state, models=kept)
+        case DeleteObjects():
+            left = {path: sha for path, sha in state.objects.items() if path not in step.paths}
+            return replace(state, objects=left)
+    raise AssertionError(step)
+
+
+def _settled(endpoint: ObservedEndpoint | None) -> ObservedEndpoint | None:
+    assert endpoint is not None
+    if endpoint.status == "Deleting":
+        return None
+    config = endpoint.pending_config_name or endpoint.endpoint_config_name
+    return replace(
+        endpoint, status="InService", endpoint_config_name=config, pending_config_name=None
+    )
+
+
+BELOW = WANTED.bundle.digest[:FOLDER_HASH_CHARACTERS]
+PATHS = [*uploaded(WANTED), f"{BELOW}/model/stray.bin", "ffff/model/x"]
+configs = st.sampled_from([WANTED.endpoint_config_name, OLD_CONFIG, "chat-g5-22222222"])
+endpoints = st.builds(
+    ObservedEndpoint,
+    status=st.sampled_from(
+        [
+            *("Creating", "InService", "Updating", "RollingBack", "SystemUpdating"),
+            *("Failed", "UpdateRollbackFailed", "Deleting", "OutOfService"),
+        ]
+    ),
+    endpoint_config_name=configs,
+    pending_config_name=st.none() | configs,
+    failure_reason=st.none() | st.just("why"),
+    tags=st.sampled_from([TAGS, {**TAGS, "team": "search"}, {**TAGS, "lmi-deploy:hardware": "p4"}]),
+)
+
+
+@st.composite
+def leftovers(draw: st.DrawFn) -> ObservedState:
+    """Any state that runs of this tool, finished or interrupted, can leave."""
+    endpoint = draw(st.none() | endpoints)
+    used = {endpoint.endpoint_config_name} if endpoint else set()
+    if endpoint and endpoint.pending_config_name:
+        used.add(endpoint.pending_config_name)
+    extra = draw(st.sets(configs))
+    models = draw(st.sets(st.sampled_from([WANTED.model_name, OLD_MODEL])))
+    if WANTED.endpoint_config_name in used | extra:
+        models.add(WANTED.model_name)
+    objects = draw(st.dictionaries(st.sampled_from(PATHS), st.just("stale")))
+    complete = draw(st.booleans())
+    return ObservedState(
+        endpoint=endpoint,
+        endpoint_configs=tuple(sorted(used | extra)),
+        models=tuple(sorted(models)),
+        objects={**objects, **uploaded(WANTED)} if complete else objects,
+    )
+
+
+@given(leftovers())
+def test_whatever_was_left_behind_the_plan_leads_to_exactly_what_is_wanted(seen):
+    reached = simulate(make_plan(WANTED, seen), seen)
+    assert make_plan(WANTED, reached).steps == ()
+    assert reached.endpoint is not None
+    assert reached.endpoint.endpoint_config_name == WANTED.endpoint_config_name
+    assert reached.endpoint_configs == (WANTED.endpoint_config_name,)
+    assert reached.models == (WANTED.model_name,)
+    assert reached.objects == uploaded(WANTED)
+
+
+@given(leftovers())
+def test_whatever_was_left_behind_removing_leaves_nothing(seen):
+    reached = simulate(make_down_plan("chat-g5", WANTED.folder, seen), seen)
+    assert reached.is_empty
+
+
+@given(leftovers(), leftovers())
+def test_states_that_differ_have_different_digests(one, other):
+    assert (one.digest == other.digest) == (one == other)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,6 +69,9 @@ def make_bundle(spec: ResolvedSpec) -> Bundle:
 
 def archive(files: Mapping[str, bytes]) -> bytes:
     """A .tar.gz of the files whose bytes depend on their names and contents alone."""
+    import gzip
+    import tarfile
+
     buffer = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=buffer, mode="wb", filename="", mtime=0) as compressed,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from lmi_deployer.catalog import region_set
 from lmi_deployer.findings import Finding, Severity
 from lmi_deployer.nearest import did_you_mean
+from lmi_deployer.profile import Settings
 from lmi_deployer.render import DERIVED_PROPERTIES, unreadable
 from lmi_deployer.resolve import BACKEND_SECTIONS, disk_bytes
 from lmi_deployer.spec import ResolvedSpec
@@ -31,6 +32,7 @@ SETTING_KEYS = {
     "predict_timeout": "predict_timeout_seconds",
     "max_input_len": "traffic.max_input_len",
     "max_output_len": "traffic.max_output_len",
+    "max_tokens": "traffic.max_output_len",
 }
 """Our name of a setting in serving.properties: the key of the profile that decides it."""
 
@@ -46,11 +48,10 @@ def check(spec: ResolvedSpec) -> tuple[Finding, ...]:
 
 def profile_key(spec: ResolvedSpec, setting: str) -> str:
     """The key of the profile that decides a setting of serving.properties."""
-    known = SETTING_KEYS.get(setting)
-    if known is not None:
-        return known
-    inside = [key for key in spec.origin if key.rpartition(".")[2] == setting]
-    return inside[0] if inside else setting
+    if setting in SETTING_KEYS:
+        return SETTING_KEYS[setting]
+    is_shared = setting in Settings.model_fields
+    return setting if is_shared else f"{BACKEND_SECTIONS[spec.backend]}.{setting}"
 
 
 def _finding(
@@ -264,7 +265,7 @@ def lengths_fit_the_model(spec: ResolvedSpec) -> Iterator[Finding]:
         key = "traffic.max_output_len"
         fix = f"at most {positions} together"
         yield _finding(spec, "LMI401", problem, key=key, fix=fix)
-    for name in ("max_tokens", "n_positions"):
+    for name in ("n_positions", "max_model_len"):
         limit = spec.settings.get(name)
         if isinstance(limit, int) and limit < longest:
             problem = f"is {limit}, but prompt and answer may take {longest} tokens"
@@ -307,6 +308,15 @@ def weights_can_be_downloaded(spec: ResolvedSpec) -> Iterator[Finding]:
         yield _finding(spec, "LMI107", problem, key="model.id", fix=fix, severity="note")
 
 
+def own_code_is_allowed(spec: ResolvedSpec) -> Iterator[Finding]:
+    """LMI404: a checkpoint that brings its own code does not load unless that is allowed."""
+    facts = spec.weights.facts
+    if facts and facts.needs_remote_code and not spec.settings.get("trust_remote_code"):
+        problem = f"{facts.id} runs Python code that stands beside its weights"
+        key = "model.trust_remote_code"
+        yield _finding(spec, "LMI404", problem, key=key, fix="model.trust_remote_code: true")
+
+
 def engine_is_compiled_at_start(spec: ResolvedSpec) -> Iterator[Finding]:
     """LMI106: every start and every scale-out waits for the compilation."""
     if spec.support.compiles_at_load:
@@ -339,6 +349,7 @@ RULES: tuple[Rule, ...] = (
     properties_read_alike,
     lengths_fit_the_model,
     weights_can_be_downloaded,
+    own_code_is_allowed,
     engine_is_compiled_at_start,
     facts_are_known,
 )

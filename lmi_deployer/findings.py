@@ -40,8 +40,7 @@ CODES: Mapping[str, str] = {
     "LMI401": "lengths beyond the model's positions",
     "LMI402": "a gated model that the container cannot download",
     "LMI403": "a fact is missing, so a rule could not be checked",
-    "LMI404": "a model that runs its own code, from an unpinned revision",
-    "LMI501": "names or requests beyond SageMaker's limits",
+    "LMI404": "a model that runs its own code, unasked or from an unpinned revision",
 }
 """Every finding's code and what it stands for."""
 

@@ -17,7 +17,6 @@ from lmi_deployer import secrets
 from lmi_deployer.findings import Finding, Place, ProfileError
 from lmi_deployer.nearest import did_you_mean
 from lmi_deployer.profile import API_VERSION, ModelProfile, Settings
-from lmi_deployer.schema_errors import schema_findings
 from lmi_deployer.yaml_source import MAX_DEPTH, Path, YamlSource, parse_yaml, scalar
 
 REPLACED_WHOLE = frozenset({"quantize", "instances"})
@@ -81,6 +80,8 @@ def load_profile(text: str, file: str) -> LoadedProfile:
     try:
         profile = ModelProfile.model_validate(source.data)
     except ValidationError as error:
+        from lmi_deployer.schema_errors import schema_findings
+
         findings += schema_findings(error, source, ModelProfile)
     else:
         findings += [*_reserved_findings(profile, source), *_inheritance_findings(profile, source)]
@@ -263,6 +264,8 @@ def _validated(
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:
+        from lmi_deployer.schema_errors import schema_findings
+
         places: dict[Path, Place] = {
             tuple(path.split(".")): origin.place for path, origin in origins.items()
         }

@@ -213,7 +213,9 @@ def _expected_objects(wanted: Deployment) -> dict[str, str]:
     """Path below the deployment's folder: SHA-256 of every object of the wanted bundle."""
     below = wanted.bundle_folder.removeprefix(wanted.folder)
     files = {**wanted.bundle.files, MANIFEST_FILE: wanted.bundle.manifest}
-    return {f"{below}{path}": hashlib.sha256(content).hexdigest() for path, content in files.items()}
+    return {
+        f"{below}{path}": hashlib.sha256(content).hexdigest() for path, content in files.items()
+    }
 
 
 def _moving(wanted: Deployment, endpoint: ObservedEndpoint | None) -> Iterator[Step]:

@@ -110,6 +110,8 @@ class VllmSection(Section):
     """Settings that only vLLM reads."""
 
     max_rolling_batch_prefill_tokens: PositiveInt | None = None
+    max_model_len: PositiveInt | None = None
+    """Prompt and answer together; the model's own positions when left out."""
 
 
 class DeepspeedSection(Section):
@@ -132,6 +134,7 @@ class NeuronxSection(Section):
     """Settings that only Transformers NeuronX reads."""
 
     n_positions: PositiveInt | None = None
+    low_cpu_mem_usage: bool | None = None
 
 
 class InstanceCounts(Section):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
 from lmi_deployer import plan as steps
 from lmi_deployer.findings import Finding, Severity
+from lmi_deployer.paint import Paint, plain
 from lmi_deployer.plan import Plan, Step
 from lmi_deployer.plan_file import SavedPlan, plan_as_json
 from lmi_deployer.render import PROPERTIES_FILE, properties
 from lmi_deployer.spec import ResolvedSpec, Value
-
-Paint = Callable[[str, str], str]
-"""Colors a text: `paint("ok", "green")`."""
 
 HOURS_PER_MONTH = 730
 BAR_CHARACTERS = 20
@@ -25,11 +23,6 @@ SHOWN_ORIGINS = (
     "model.dtype",
     "model_loading_timeout_seconds",
 )
-
-
-def plain(text: str, _color: str) -> str:
-    """The text as it is, for output that is not a terminal."""
-    return text
 
 
 @dataclass(frozen=True)

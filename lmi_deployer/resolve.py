@@ -34,6 +34,7 @@ BYTES_PER_PARAMETER: Mapping[str, float] = {
     "int8": 1,
     "smoothquant": 1,
     "dynamic_int8": 1,
+    "static_int8": 1,
     "bitsandbytes8": 1,
     "bitsandbytes4": 0.516,
 }
@@ -263,11 +264,12 @@ class _Resolver:
         divisors = [degree for degree in range(1, devices + 1) if devices % degree == 0]
         if facts is not None:
             divisors = [item for item in divisors if facts.num_attention_heads % item == 0]
+        kind = "NeuronCores" if gpu.neuron_cores else "GPUs"
         self._decide(
             "tensor_parallel_degree",
-            f"rule: all {devices} GPUs of {instance.name}"
+            f"rule: all {devices} {kind} of {instance.name}"
             if divisors[-1] == devices
-            else f"rule: most of the {devices} GPUs that divide the attention heads",
+            else f"rule: as many of the {devices} {kind} as divide the attention heads",
         )
         return divisors[-1]
 

@@ -31,7 +31,7 @@ _WORDS = {"": None, "~": None} | {
     for word, value in {"null": None, "true": True, "false": False}.items()
     for spelling in (word, word.capitalize(), word.upper())
 }
-_UNPRINTABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = yaml.reader.Reader.NON_PRINTABLE
 """What YAML refuses in a stream, lone surrogates included (YAML 1.2, section 5.1)."""
 
 

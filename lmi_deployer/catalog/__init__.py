@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from lmi_deployer.catalog.rows import Container, Gpu, InstanceType, Model, RegionSet, Registry
+from lmi_deployer.catalog.typed import typed
 from lmi_deployer.errors import InputError
 from lmi_deployer.nearest import did_you_mean
 
@@ -35,38 +36,38 @@ def _row(table: str, kind: str, name: str) -> Any:
 @cache
 def container(version: str) -> Container:
     """Facts of one LMI container version. Raises InputError for an unknown one."""
-    return Container.model_validate(_row("containers", "container version", version))
+    return typed(Container, _row("containers", "container version", version))
 
 
 @cache
 def instance_type(name: str) -> InstanceType:
     """Facts of one SageMaker instance type. Raises InputError for an unknown one."""
-    return InstanceType.model_validate(_row("instances", "instance type", name))
+    return typed(InstanceType, _row("instances", "instance type", name))
 
 
 @cache
 def gpu(name: str) -> Gpu:
     """Facts of one accelerator. Raises InputError for an unknown one."""
-    return Gpu.model_validate(_row("gpus", "GPU", name))
+    return typed(Gpu, _row("gpus", "GPU", name))
 
 
 @cache
 def registry(region: str) -> Registry:
     """Account that holds the LMI images in a region. Raises InputError for an unknown one."""
-    return Registry.model_validate(_row("registries", "region", region))
+    return typed(Registry, _row("registries", "region", region))
 
 
 @cache
 def region_set(name: str) -> RegionSet:
     """Regions that lack some images. Raises InputError for an unknown set."""
-    return RegionSet.model_validate(_row("region_sets", "region set", name))
+    return typed(RegionSet, _row("region_sets", "region set", name))
 
 
 @cache
 def find_model(model_id: str) -> Model | None:
     """Facts of a published checkpoint, or None when the catalog does not hold it."""
     row = _table("models").get(model_id)
-    return None if row is None else Model.model_validate(row)
+    return None if row is None else typed(Model, row)
 
 
 def names(table: str) -> tuple[str, ...]:

@@ -37,10 +37,10 @@ def compile_table(table: str, folder: Path = HERE) -> str:
     """
     key, row_list = TABLES[table]
     raw = yaml.safe_load((folder / f"{table}.yaml").read_text(encoding="utf-8"))
-    checked: list[rows.SourcedRow] = row_list.validate_python(raw)
-    named = {getattr(row, key): row.model_dump(mode="json") for row in checked}
+    checked: list[dict[str, Any]] = row_list.dump_python(row_list.validate_python(raw), mode="json")
+    named = {row[key]: row for row in checked}
     if len(named) != len(checked):
-        names = [getattr(row, key) for row in checked]
+        names = [row[key] for row in checked]
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"{table}.yaml names these rows twice: {', '.join(twice)}")
     return json.dumps(named, ensure_ascii=True, separators=(",", ":")) + "\n"

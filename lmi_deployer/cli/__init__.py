@@ -6,9 +6,12 @@ for YAML, pydantic or AWS.
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from types import ModuleType
 
 import click
 
@@ -44,8 +47,7 @@ class LazyGroup(click.Group):
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"lmi_deployer.cli.{cmd_name}_command")
-        command: click.Command = module.command
+        command: click.Command = _imported(f"lmi_deployer.cli.{cmd_name}_command").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
@@ -59,6 +61,20 @@ class LazyGroup(click.Group):
         if args and args[0] not in COMMANDS and args[0] not in own:
             args = ["up", *args]
         return super().parse_args(ctx, args)
+
+
+def _imported(name: str) -> ModuleType:
+    """The module, imported without the two things that make start-up slow for no use.
+
+    pydantic looks through all installed packages for plugins, and the garbage collector goes
+    through the many objects of the imports, none of which is garbage.
+    """
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.enable()
 
 
 @click.group(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lmi_deployer import api, report
+from lmi_deployer import live, report
 from lmi_deployer.cli.common import (
     AwsOptions,
     aws_options,
@@ -33,7 +33,7 @@ def command(file: Path, where: AwsOptions, output: str, yes: bool, quiet: bool) 
     """Run exactly the plan in FILE, unless AWS has changed since it was made."""
     saved = parse_plan(read_text(file), str(file))
     with connected(where) as connection:
-        api.refuse_stale(saved, connection.aws)
+        live.refuse_stale(saved, connection.aws)
         page = f"{saved.title}    {saved.region}    {connection.where or ''}".rstrip()
         click.echo(f"{page}\n\n{report.plan_text(saved.plan, painter())}\n", err=output == "json")
         if saved.plan.steps:

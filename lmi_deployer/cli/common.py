@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lmi_deployer.errors import InputError
-from lmi_deployer.report import Paint, plain
+from lmi_deployer.paint import Paint, plain
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lmi_deployer import api, report
+from lmi_deployer import api, live, report
 from lmi_deployer.cli.common import (
     AwsOptions,
     aws_options,
@@ -38,7 +38,7 @@ def command(
     """Remove everything that `up` made for a hardware profile, and nothing else."""
     decided = api.decide(model, hardware, overrides)
     with connected(where) as connection:
-        saved = [api.plan_down(spec, connection.aws) for spec, _ in decided]
+        saved = [live.plan_down(spec, connection.aws) for spec, _ in decided]
         pending = [item for item in saved if item.plan.steps]
         for item in pending:
             page = f"{item.title}    {item.region}    {connection.where or ''}".rstrip()

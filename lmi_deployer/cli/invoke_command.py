@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lmi_deployer import api
+from lmi_deployer import live
 from lmi_deployer.cli.common import (
     AwsOptions,
     aws_options,
@@ -34,7 +34,7 @@ def command(endpoint: str, where: AwsOptions, output: str, prompt: str, max_new_
     The request is sent once: a slow model is never asked the same thing twice.
     """
     with connected(where) as connection:
-        text = api.invoke(endpoint, prompt, max_new_tokens, connection.aws)
+        text = live.invoke(endpoint, prompt, max_new_tokens, connection.aws)
         if connection.where and output == "text":
             say(connection.where)
     if output == "json":

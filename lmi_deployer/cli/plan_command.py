@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lmi_deployer import api, report
+from lmi_deployer import api, live, report
 from lmi_deployer.cli.common import (
     AwsOptions,
     aws_options,
@@ -64,7 +64,7 @@ def command(
     try:
         with connected(where) as connection:
             saved = [
-                (api.plan_up(spec, connection.aws, verify=not no_smoke), spec, notes)
+                (live.plan_up(spec, connection.aws, verify=not no_smoke), spec, notes)
                 for spec, notes in decided
             ]
             where_shown = connection.where
@@ -92,7 +92,7 @@ def _show_offline(
 ) -> None:
     region = where.region or DEFAULT_REGION
     saved: list[tuple[SavedPlan, ResolvedSpec, tuple[Finding, ...]]] = [
-        (api.plan_offline(spec, region), spec, notes) for spec, notes in decided
+        (live.plan_offline(spec, region), spec, notes) for spec, notes in decided
     ]
     if output == "json":
         plans = [report.saved_plan_as_json(*item) for item in saved]

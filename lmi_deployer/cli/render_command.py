@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 
 from lmi_deployer import api, render
-from lmi_deployer.bundle import MANIFEST_FILE, make_bundle
 from lmi_deployer.cli.common import model_argument, say
-from lmi_deployer.edges.files import write_folder
 from lmi_deployer.errors import InputError
+from lmi_deployer.spec import ResolvedSpec
 
 FORMATS = {
     "properties": render.serving_properties,
@@ -46,8 +45,14 @@ def command(
         if out is None:
             click.echo(FORMATS[form](spec), nl=False)
             continue
-        bundle = make_bundle(spec)
-        folder = out if len(decided) == 1 else out / spec.hardware
-        write_folder(folder, {**bundle.files, MANIFEST_FILE: bundle.manifest})
-        say(f"{spec.title}: {len(bundle.files) + 1} files in {folder}")
+        _write(spec, out if len(decided) == 1 else out / spec.hardware)
     return 0
+
+
+def _write(spec: ResolvedSpec, folder: Path) -> None:
+    from lmi_deployer.bundle import MANIFEST_FILE, make_bundle
+    from lmi_deployer.edges.files import write_folder
+
+    bundle = make_bundle(spec)
+    write_folder(folder, {**bundle.files, MANIFEST_FILE: bundle.manifest})
+    say(f"{spec.title}: {len(bundle.files) + 1} files in {folder}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from lmi_deployer import api, report
+from lmi_deployer import api, live, report
 from lmi_deployer.cli.common import (
     AwsOptions,
     aws_options,
@@ -68,7 +68,7 @@ def _live(name: str, aws: Aws) -> dict[str, Any]:
 
 def _compared(spec: ResolvedSpec, aws: Aws) -> dict[str, Any]:
     """A hardware profile beside what is live for it."""
-    pending = api.plan_up(spec, aws).plan.steps
+    pending = live.plan_up(spec, aws).plan.steps
     return {
         "profile": spec.name,
         "hardware": spec.hardware,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lmi_deployer import api, report
+from lmi_deployer import api, live, report
 from lmi_deployer.cli.common import (
     AwsOptions,
     Connection,
@@ -58,7 +58,7 @@ def command(
         with connected(where) as connection:
             progress = (lambda _line: None) if quiet else say
             saved = [
-                (api.plan_up(spec, connection.aws, verify=not no_smoke), spec, notes)
+                (live.plan_up(spec, connection.aws, verify=not no_smoke), spec, notes)
                 for spec, notes in decided
             ]
             pending = [item for item in saved if item[0].plan.steps]
@@ -77,7 +77,7 @@ def command(
                 print_json({"schema_version": 1, "sandbox": where.sandbox, "deployments": results})
     except CredentialsError as error:
         for spec, notes in decided:
-            plan = api.plan_offline(spec, where.region or DEFAULT_REGION)
+            plan = live.plan_offline(spec, where.region or DEFAULT_REGION)
             click.echo(unknown_plan_page(plan, spec, notes), err=output == "json")
         raise error from None
     return 0

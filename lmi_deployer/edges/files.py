@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,6 +33,8 @@ def read_text(path: Path) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file in one step, so that nobody ever sees half of it. Raises InputError."""
+    import tempfile
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -50,6 +50,9 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
     An existing folder with other files in it is refused, so that nothing of the user's is lost.
     """
+    import shutil
+    import tempfile
+
     if folder.is_dir() and {str(path.relative_to(folder)) for path in folder.rglob("*")} - set(
         _with_parents(files)
     ):

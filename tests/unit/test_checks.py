@@ -1,0 +1,428 @@
+from __future__ import annotations
+
+import re
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar, get_args
+
+import pytest
+from pydantic import BaseModel
+
+import lmi_deployer
+from lmi_deployer import catalog
+from lmi_deployer.checks import RULES, check, check_region, profile_key
+from lmi_deployer.findings import CODES, Finding, Place, ProfileError
+from lmi_deployer.profile import Settings
+from lmi_deployer.spec import ResolvedSpec
+from tests.conftest import make_spec
+
+RowT = TypeVar("RowT")
+
+G5_12X = "instance_type=ml.g5.12xlarge"
+G5_48X = "instance_type=ml.g5.48xlarge"
+P4D = "instance_type=ml.p4d.24xlarge"
+T4 = "instance_type=ml.g4dn.12xlarge"
+INF2 = ("instance_type=ml.inf2.8xlarge", "backend=neuronx")
+AWQ = ("model.id=TheBloke/Llama-2-7B-AWQ", "backend=vllm", "quantize.method=awq")
+GPTQ = ("model.id=TheBloke/Llama-2-7B-GPTQ", "quantize.method=gptq")
+LLAMA_13B = "model.id=TheBloke/Llama-2-13B-fp16"
+LLAMA_70B = "model.id=TheBloke/Llama-2-70B-fp16"
+UNKNOWN = ("model.id=acme/unheard-of", "model.weights_gib=13.5")
+
+
+def find(spec: ResolvedSpec, code: str) -> Finding:
+    """The one finding with this code."""
+    found = [item for item in check(spec) if item.code == code]
+    assert len(found) == 1, [str(item) for item in check(spec)]
+    return found[0]
+
+
+def changed(row: RowT, **facts: object) -> RowT:
+    """A copy of a catalog row with other facts."""
+    twin = copy(row)
+    vars(twin).update(facts)
+    return twin
+
+
+def stopping(spec: ResolvedSpec) -> list[str]:
+    return [item.code for item in check(spec) if item.severity == "error"]
+
+
+def serious(spec: ResolvedSpec) -> list[str]:
+    return [item.code for item in check(spec) if item.severity != "note"]
+
+
+def test_the_profile_of_these_tests_has_nothing_but_notes() -> None:
+    assert serious(make_spec()) == []
+
+
+@pytest.mark.parametrize("overrides", [AWQ, GPTQ, INF2, ("backend=trtllm", P4D)], ids=str)
+def test_good_combinations_have_nothing_but_notes(overrides: tuple[str, ...]) -> None:
+    assert serious(make_spec(*overrides)) == []
+
+
+def test_a_backend_that_the_container_lacks_is_lmi101(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = catalog.container("0.25.0")
+    backends = dict(full.backends)
+    del backends["vllm"]
+    smaller = changed(full, backends=backends)
+    monkeypatch.setattr(catalog, "container", lambda version: smaller)
+    with pytest.raises(ProfileError) as caught:
+        make_spec("backend=vllm")
+    (finding,) = caught.value.findings
+    assert (finding.code, finding.key) == ("LMI101", "backend")
+    assert "one of trtllm, lmi-dist" in str(finding.fix)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "fix"),
+    [
+        (("backend=hf-accelerate", "output_formatter=json"), "output_formatter", "would read it"),
+        (("backend=hf-accelerate", "max_rolling_batch_size=8"), "max_rolling_batch_size", "would"),
+        (("backend=vllm", f"model.revision={'a' * 40}"), "model.revision", "set model.source"),
+        (
+            ("backend=deepspeed", "quantize={method: smoothquant, per_token: true}"),
+            "quantize",
+            "trtllm would read it",
+        ),
+        ((*GPTQ[:1], "quantize={method: gptq, alpha: 0.5}"), "quantize", "trtllm, deepspeed"),
+        (
+            ("vllm.max_rolling_batch_prefill_tokens=1",),
+            "vllm.max_rolling_batch_prefill_tokens",
+            "r",
+        ),
+        (("trtllm={tokens_per_block: 64}",), "trtllm.tokens_per_block", "remove it"),
+    ],
+)
+def test_a_setting_that_nothing_reads_is_lmi102(
+    overrides: tuple[str, ...], key: str, fix: str
+) -> None:
+    finding = find(make_spec(*overrides), "LMI102")
+    assert finding.severity == "error"
+    assert finding.key == key
+    assert fix in str(finding.fix)
+    assert finding.place.file == "--set"
+
+
+def test_a_section_of_another_backend_is_welcome_in_defaults_and_when_inherited() -> None:
+    text = """\
+apiVersion: lmi-deploy/v1
+kind: ModelProfile
+name: chat
+model: {id: TheBloke/Llama-2-7B-fp16}
+container: {version: "0.25.0"}
+traffic: {max_input_len: 1024, max_output_len: 512}
+defaults: {vllm: {max_rolling_batch_prefill_tokens: 2048}}
+profiles:
+  p4d: {instance_type: ml.p4d.24xlarge, backend: trtllm, trtllm: {tokens_per_block: 64}}
+  g5: {extends: p4d, instance_type: ml.g5.2xlarge, backend: lmi-dist}
+"""
+    assert serious(make_spec(text=text)) == []
+    assert serious(make_spec(text=text, hardware="p4d")) == []
+    wrong = text.replace("backend: lmi-dist", "backend: lmi-dist, deepspeed: {task: x}")
+    assert find(make_spec(text=wrong), "LMI102").place == Place("chat.yaml", 10, 89)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (("model.id=TheBloke/Llama-2-7B-GPTQ",), "is quantized with gptq"),
+        (("quantize.method=gptq",), "needs a checkpoint quantized with it"),
+        (("quantize.method=awq",), "does not take awq"),
+        ((*GPTQ[:1], "quantize.method=bitsandbytes8"), "has gptq already"),
+        ((*GPTQ, "model.dtype=fp16"), "does not go with dtype fp16"),
+        ((*AWQ, "model.dtype=bf16"), "does not go with dtype bf16"),
+        (("backend=deepspeed", "quantize.method=smoothquant", "model.dtype=bf16"), "bf16"),
+        (
+            ("backend=trtllm", "model.id=tiiuae/falcon-7b", "quantize.method=smoothquant"),
+            "serves llama; not falcon",
+        ),
+        ((*AWQ, "instance_type=ml.p3.2xlarge"), "needs compute capability 7.5"),
+    ],
+)
+def test_quantization_that_does_not_go_together_is_lmi103(
+    overrides: tuple[str, ...], problem: str
+) -> None:
+    finding = find(make_spec(*overrides), "LMI103")
+    assert finding.severity == "error"
+    assert problem in finding.problem
+    assert finding.key in {"quantize", "model.dtype"}
+
+
+def test_a_family_that_the_backend_does_not_serve_is_lmi104() -> None:
+    finding = find(make_spec("backend=trtllm", "model.id=EleutherAI/gpt-j-6b"), "LMI104")
+    assert finding.severity == "error"
+    assert "EleutherAI/gpt-j-6b is gptj" in finding.problem
+    assert "hf-accelerate" in str(finding.fix)
+
+
+def test_a_backend_that_loads_what_its_library_loads_is_not_judged() -> None:
+    assert "LMI104" not in stopping(make_spec("backend=scheduler", "model.id=google/flan-t5-xl"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (("model.dtype=int8",), "does not take int8"),
+        ((T4, "model.dtype=bf16", "tensor_parallel_degree=4"), "needs compute capability 8.0"),
+    ],
+)
+def test_a_dtype_that_backend_or_gpu_lack_is_lmi105(
+    overrides: tuple[str, ...], problem: str
+) -> None:
+    finding = find(make_spec(*overrides), "LMI105")
+    assert (finding.severity, finding.key) == ("error", "model.dtype")
+    assert problem in finding.problem
+
+
+def test_an_engine_that_is_compiled_at_each_start_is_the_note_lmi106() -> None:
+    finding = find(make_spec("backend=trtllm", P4D), "LMI106")
+    assert finding.severity == "note"
+    assert " minutes" in finding.problem
+    assert "LMI106" not in [item.code for item in check(make_spec())]
+
+
+def test_weights_that_move_are_the_note_lmi107() -> None:
+    assert find(make_spec(), "LMI107").severity == "note"
+    assert "model.revision" in str(find(make_spec(), "LMI107").fix)
+    assert "model.revision" not in str(find(make_spec("backend=vllm"), "LMI107").fix)
+    for pinned in (f"model.revision={'a' * 40}", "model.source=s3://bucket/llama/"):
+        assert "LMI107" not in [item.code for item in check(make_spec(pinned))]
+
+
+@pytest.mark.parametrize(
+    ("degree", "severity", "problem"),
+    [
+        (8, "error", "is 8, but ml.g5.12xlarge has 4 GPUs"),
+        (3, "warning", "leaves 1 of 4 GPUs idle"),
+    ],
+)
+def test_a_degree_that_does_not_fit_the_instance_is_lmi201(
+    degree: int, severity: str, problem: str
+) -> None:
+    spec = make_spec(G5_12X, "model.id=openai-community/gpt2", f"tensor_parallel_degree={degree}")
+    finding = find(spec, "LMI201")
+    assert (finding.severity, finding.problem) == (severity, problem)
+
+
+def test_neuron_cores_are_counted_where_there_are_no_gpus() -> None:
+    assert (
+        "has 2 NeuronCores" in find(make_spec(*INF2, "tensor_parallel_degree=4"), "LMI201").problem
+    )
+
+
+def test_a_degree_that_does_not_divide_the_heads_is_lmi202() -> None:
+    spec = make_spec("model.id=tiiuae/falcon-7b", G5_12X, "tensor_parallel_degree=4")
+    finding = find(spec, "LMI202")
+    assert finding.problem == "is 4, which does not divide the 71 attention heads"
+    assert finding.fix == "one of 1"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "severity"),
+    [
+        ((LLAMA_13B,), "error"),
+        ((LLAMA_70B, P4D, "tensor_parallel_degree=2"), "error"),
+        ((*UNKNOWN[:1], "model.weights_gib=20"), "warning"),
+    ],
+)
+def test_weights_that_do_not_fit_the_gpus_are_lmi203(
+    overrides: tuple[str, ...], severity: str
+) -> None:
+    finding = find(make_spec(*overrides), "LMI203")
+    assert (finding.severity, finding.key) == (severity, "instance_type")
+
+
+def test_weights_that_do_not_fit_the_disk_are_lmi204() -> None:
+    spec = make_spec(*UNKNOWN[:1], "model.weights_gib=300")
+    finding = find(spec, "LMI204")
+    assert finding.severity == "error"
+    assert "GB of disk" in finding.problem
+
+
+def test_an_accelerator_of_another_kind_is_lmi205() -> None:
+    assert "needs gpu devices" in find(make_spec("instance_type=ml.inf2.8xlarge"), "LMI205").problem
+    assert "needs neuron devices" in find(make_spec("backend=neuronx"), "LMI205").problem
+
+
+def test_an_instance_type_that_hosts_nothing_is_lmi205() -> None:
+    spec = make_spec()
+    closed = changed(spec.instance, hosting=False)
+    finding = find(replace(spec, instance=closed), "LMI205")
+    assert finding.problem == "SageMaker does not offer ml.g5.2xlarge for hosting"
+
+
+def test_custom_all_reduce_without_nvlink_is_lmi206() -> None:
+    wanted = ("backend=trtllm", "trtllm.use_custom_all_reduce=true")
+    finding = find(make_spec(G5_48X, *wanted), "LMI206")
+    assert (finding.severity, finding.key) == ("error", "trtllm.use_custom_all_reduce")
+    assert "LMI206" not in stopping(make_spec(P4D, *wanted))
+
+
+def test_several_copies_are_the_note_lmi207() -> None:
+    finding = find(make_spec(G5_12X, "tensor_parallel_degree=1"), "LMI207")
+    assert finding.severity == "note"
+    assert "makes 4 copies" in finding.problem
+
+
+def test_an_unknown_raw_option_is_lmi301_with_the_nearest() -> None:
+    finding = find(make_spec("options.option.predict_timout=1"), "LMI301")
+    assert (finding.severity, finding.key) == ("error", "options.option.predict_timout")
+    assert finding.fix == "did you mean 'option.predict_timeout'?"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fix"),
+    [
+        (("options.engine=Python",), "use backend instead"),
+        (("options.option.rolling_batch=vllm",), "use backend instead"),
+        (("options.option.entryPoint=model.py",), "use backend instead"),
+        (("options.option.model_id=x",), "use model.id instead"),
+        (("options.option.dtype=fp16",), "use model.dtype instead"),
+        (("options.option.tensor_parallel_degree=8",), "use tensor_parallel_degree instead"),
+        (("options.option.model_loading_timeout=9",), "use model_loading_timeout_seconds instead"),
+        ((*INF2, "options.option.batch_size=4"), "use max_rolling_batch_size instead"),
+    ],
+)
+def test_a_raw_option_that_the_profile_decides_is_lmi302(
+    overrides: tuple[str, ...], fix: str
+) -> None:
+    finding = find(make_spec(*overrides), "LMI302")
+    assert (finding.severity, finding.fix) == ("error", fix)
+
+
+def test_a_raw_option_of_another_backend_is_lmi303() -> None:
+    finding = find(make_spec("options.option.max_sparsity=0.3"), "LMI303")
+    assert finding.problem == "option.max_sparsity is read by scheduler, not by lmi-dist"
+
+
+@pytest.mark.parametrize("option", ["job_queue_size=100", "option.parallel_loading=true"])
+def test_an_option_that_the_server_reads_is_fine(option: str) -> None:
+    assert serious(make_spec(f"options.{option}")) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("model.id=tête", "outside ASCII"),
+        ('model.id="a\\tb"', "control character"),
+        ('model.id="a\\nb=c"', "line break"),
+        ("model.id=a\\b", "read differently"),
+        ('model.id=" a"', "read differently"),
+        ('model.id="a "', "read differently"),
+        ('options.option.env=""', "is empty"),
+        ("options={'a b': c}", "read differently"),
+        ("options={'#a': c}", "read differently"),
+        ("options={'!a': c}", "read differently"),
+        ("options={'a:b': c}", "read differently"),
+        ("options={'a=b': c}", "read differently"),
+    ],
+)
+def test_what_the_two_readers_take_differently_is_lmi304(override: str, reason: str) -> None:
+    finding = find(make_spec("model.weights_gib=13", override), "LMI304")
+    assert finding.severity == "error"
+    assert reason in finding.problem
+    assert str(finding.key).startswith(("model.id", "options."))
+
+
+def test_lengths_beyond_the_positions_are_lmi401() -> None:
+    finding = find(make_spec("traffic.max_input_len=4000"), "LMI401")
+    assert finding.problem == "prompt and answer may take 4512 tokens; the model has 4096"
+    assert "LMI401" not in stopping(make_spec("traffic.max_input_len=3584"))
+
+
+def test_a_written_limit_below_the_lengths_is_lmi401() -> None:
+    finding = find(make_spec(*INF2, "neuronx.n_positions=512"), "LMI401")
+    assert (finding.severity, finding.key) == ("error", "neuronx.n_positions")
+
+
+def test_gated_weights_without_a_copy_are_lmi402() -> None:
+    gated = "model.id=meta-llama/Llama-2-7b-hf"
+    finding = find(make_spec(gated), "LMI402")
+    assert (finding.severity, finding.key) == ("error", "model.id")
+    assert stopping(make_spec(gated, "model.source=s3://bucket/llama/")) == []
+
+
+def test_a_model_without_facts_is_the_warning_lmi403() -> None:
+    finding = find(make_spec(*UNKNOWN), "LMI403")
+    assert finding.severity == "warning"
+    assert "attention heads" in finding.problem
+
+
+def test_code_from_a_moving_commit_is_the_warning_lmi404() -> None:
+    wanted = ("model.id=tiiuae/falcon-7b", "model.trust_remote_code=true")
+    finding = find(make_spec(*wanted), "LMI404")
+    assert finding.severity == "warning"
+    assert serious(make_spec(*wanted, f"model.revision={'a' * 40}")) == []
+    assert serious(make_spec(*wanted, "model.source=s3://bucket/falcon/")) == []
+
+
+def test_a_model_that_needs_its_own_code_is_lmi404_until_that_is_allowed() -> None:
+    wanted = ("model.id=Qwen/Qwen-7B-Chat", "backend=vllm", "model.source=s3://bucket/qwen/")
+    finding = find(make_spec(*wanted), "LMI404")
+    assert (finding.severity, finding.key) == ("error", "model.trust_remote_code")
+    assert "LMI404" not in stopping(make_spec(*wanted, "model.trust_remote_code=true"))
+
+
+def test_a_region_without_the_image_is_said() -> None:
+    spec = make_spec()
+    missing = catalog.region_set(spec.image.region_set).missing
+    assert missing
+    assert str(check_region(spec, missing[0])).startswith(spec.image.tag)
+    assert check_region(spec, "us-east-1") is None
+
+
+def test_errors_come_first_and_each_finding_once() -> None:
+    spec = make_spec(LLAMA_70B, "model.dtype=int8", "options.option.nonsense=1")
+    found = check(spec)
+    order = ["error", "warning", "note"]
+    assert [item.severity for item in found] == sorted(
+        (item.severity for item in found), key=order.index
+    )
+    assert len(set(found)) == len(found)
+    assert found == check(spec)
+
+
+def test_every_finding_has_a_place_in_the_users_file_or_command() -> None:
+    spec = make_spec(LLAMA_70B, "model.dtype=int8", "options.option.nonsense=1")
+    assert {item.place.file for item in check(spec)} <= {"chat.yaml", "--set"}
+
+
+def test_every_setting_that_an_image_reads_has_a_key_in_the_profile() -> None:
+    spec = make_spec()
+    for version in catalog.names("containers"):
+        container = catalog.container(version)
+        for backend, support in container.backends.items():
+            for setting in support.property_names:
+                key = profile_key(replace(spec, backend=backend), setting)
+                assert has_key(Settings, key.split(".")), f"{version} {backend} {setting}: {key}"
+
+
+def has_key(model: type[BaseModel], path: list[str]) -> bool:
+    if path[0] not in model.model_fields:
+        return False
+    inside = get_args(model.model_fields[path[0]].annotation)
+    sections = [item for item in inside if isinstance(item, type) and issubclass(item, BaseModel)]
+    return len(path) == 1 or any(has_key(section, path[1:]) for section in sections)
+
+
+def test_every_code_that_is_raised_is_explained_and_every_explained_code_is_raised() -> None:
+    used: set[str] = set()
+    for path in Path(lmi_deployer.__file__).parent.rglob("*.py"):
+        if path.name != "findings.py":
+            used |= set(re.findall(r'"(LMI\d{3})"', path.read_text(encoding="utf-8")))
+    assert used == set(CODES)
+
+
+def test_every_code_is_exercised_by_a_test() -> None:
+    tests = Path(__file__).parent.rglob("test_*.py")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in tests)
+    assert [code for code in CODES if f'"{code}"' not in text] == []
+
+
+def test_every_rule_says_which_codes_it_gives() -> None:
+    for rule in RULES:
+        named = re.findall(r"LMI\d{3}", str(rule.__doc__))
+        assert named, rule.__name__
+        assert set(named) <= set(CODES)

@@ -1,5 +1,7 @@
 # Each target does its own set-up, from a fresh clone with Python 3.11 or newer, git and make.
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name))))
+# The first of these that runs and is new enough: a name on PATH may be a stand-in that does not.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -46,9 +48,7 @@ clean:  ## Remove everything that can be made again
 	rm -rf $(VENV) .sandbox dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo "lmi-deploy needs Python 3.11 or newer" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "lmi-deploy needs Python 3.11 or newer; $(PYTHON) is older" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "lmi-deploy needs Python 3.11 or newer on PATH" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.%-installed: requirements/%.lock pyproject.toml $(VENV)/bin/python

@@ -14,6 +14,22 @@ from lmi_deployer.catalog.rows import Backend, QuantizeMethod
 
 API_VERSION = "lmi-deploy/v1"
 Auto = Literal["auto"]
+RESERVED_TAGS = ("aws:", "lmi-deploy:")
+"""Tag keys that AWS keeps for itself, and those that find a deployment again."""
+
+
+def _is_tag_text(text: str) -> str:
+    """Letters and digits of any script, and some signs. Source: SageMaker API reference, Tag."""
+    if not all(character.isalnum() or character in " _.:/=+-@" for character in text):
+        raise ValueError("may hold letters, digits, spaces and _.:/=+-@")
+    return text
+
+
+def _is_free(key: str) -> str:
+    if key.lower().startswith(RESERVED_TAGS):
+        raise ValueError("must not start with " + " or ".join(RESERVED_TAGS))
+    return key
+
 
 Name = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", min_length=1, max_length=30)
@@ -23,6 +39,11 @@ HardwareName = Annotated[
 ]
 """Both names, a hash and two dashes together make a name that SageMaker takes (63 characters)."""
 S3Prefix = Annotated[str, StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.*$")]
+TagText = Annotated[str, AfterValidator(_is_tag_text)]
+TagKey = Annotated[
+    TagText, StringConstraints(min_length=1, max_length=128), AfterValidator(_is_free)
+]
+TagValue = Annotated[TagText, StringConstraints(max_length=256)]
 PositiveInt = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 OptionValue = str | int | float | bool
@@ -169,7 +190,7 @@ class EndpointSection(Section):
     packaging: Literal["prefix", "tar.gz"] | None = None
     """Loose files under an S3 prefix, or one model.tar.gz."""
     vpc: VpcSection | None = None
-    tags: dict[str, str] | None = None
+    tags: dict[TagKey, TagValue] | None = None
 
 
 class Settings(Section):

@@ -16,7 +16,7 @@ from types import ModuleType
 import click
 
 from lmi_deployer import __version__
-from lmi_deployer.errors import LmiDeployError
+from lmi_deployer.errors import InputError, LmiDeployError
 
 INTERRUPTED = 130
 COMMANDS: Mapping[str, str] = {
@@ -59,8 +59,25 @@ class LazyGroup(click.Group):
         """Read `lmi-deploy MODEL ...` as `lmi-deploy up MODEL ...`."""
         own = {"--help", "-h", "--version"}
         if args and args[0] not in COMMANDS and args[0] not in own:
+            _refuse_misspelt(args[0])
             args = ["up", *args]
         return super().parse_args(ctx, args)
+
+
+def _refuse_misspelt(word: str) -> None:
+    """Raise InputError for a word that is no profile, but nearly a command."""
+    from difflib import get_close_matches
+
+    from lmi_deployer.resources import find_profile
+
+    near = get_close_matches(word, COMMANDS, n=1, cutoff=0.75)
+    if near:
+        try:
+            find_profile(word)
+        except InputError as error:
+            raise InputError(
+                f"there is no command or profile {word!r}", fix=f"did you mean {near[0]!r}?"
+            ) from error
 
 
 def _imported(name: str) -> ModuleType:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from lmi_deployer.apply import Clock
-    from lmi_deployer.edges.aws import Aws, AwsSettings
+    from lmi_deployer.edges.aws import Aws
     from lmi_deployer.sandbox import SandboxSettings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -170,7 +170,7 @@ def _complete_model(
 
 
 def _complete_hardware(
-    context: click.Context, _parameter: click.Parameter, incomplete: str
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
@@ -178,12 +178,15 @@ def _complete_hardware(
     from lmi_deployer.errors import LmiDeployError
     from lmi_deployer.resources import find_profile
 
-    try:
-        loaded = api.read_profile(find_profile(context.params.get("model") or ""))
-    except LmiDeployError:
-        return []  # nothing to offer; running the command will say what is wrong
-    names = (*loaded.hardware_names, api.ALL)
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    # click parses nothing of a line that ends in "-p", so MODEL is looked for in the words.
+    for word in os.environ.get("COMP_WORDS", "").split()[1:]:
+        try:
+            loaded = api.read_profile(find_profile(word))
+        except LmiDeployError:
+            continue
+        names = (*loaded.hardware_names, api.ALL)
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return []
 
 
 def is_terminal() -> bool:
@@ -211,22 +214,28 @@ def print_json(document: Any) -> None:
 @contextmanager
 def connected(options: AwsOptions) -> Iterator[Connection]:
     """The account that the options name, or a sandbox for as long as the block runs."""
+    if options.sandbox:
+        with _sandbox(options) as connection:
+            yield connection
+        return
     from lmi_deployer.apply import Clock
     from lmi_deployer.edges.aws import Aws, AwsSettings
 
-    if not options.sandbox:
-        settings = AwsSettings(
-            region=options.region,
-            aws_profile=options.aws_profile,
-            role_arn=options.role,
-            artifacts=options.artifacts,
-        )
-        yield Connection(aws=Aws(settings), clock=Clock(), where=None, ends_with_command=False)
-        return
+    settings = AwsSettings(
+        region=options.region,
+        aws_profile=options.aws_profile,
+        role_arn=options.role,
+        artifacts=options.artifacts,
+    )
+    yield Connection(aws=Aws(settings), clock=Clock(), where=None, ends_with_command=False)
+
+
+@contextmanager
+def _sandbox(options: AwsOptions) -> Iterator[Connection]:
+    """The sandbox that another command keeps running, or one that lives as long as the block."""
     from lmi_deployer.cli import sandbox_finder
     from lmi_deployer.sandbox import running_sandbox
 
-    clock = Clock(poll_seconds=SANDBOX_POLL_SECONDS)
     kept = None if options.sandbox_state else sandbox_finder.find()
     if kept is not None:
         if options.region not in {None, kept.region}:
@@ -234,31 +243,33 @@ def connected(options: AwsOptions) -> Iterator[Connection]:
                 f"the running sandbox is for {kept.region}, not {options.region}",
                 fix=f"--region {kept.region}",
             )
-        yield Connection(
-            aws=Aws(_sandbox_settings(kept, options)),
-            clock=clock,
-            where=f"sandbox at {kept.endpoint_url}: no AWS, no cost",
-            ends_with_command=False,
-        )
+        where = f"sandbox at {kept.endpoint_url}: no AWS, no cost"
+        yield _to_sandbox(kept, options, where, ends_with_command=False)
         return
     region = options.region or SANDBOX_REGION
     with running_sandbox(region=region, state_file=options.sandbox_state) as started:
-        yield Connection(
-            aws=Aws(_sandbox_settings(started, options)),
-            clock=clock,
-            where="sandbox: no AWS, no cost",
-            ends_with_command=options.sandbox_state is None,
-        )
+        is_kept = options.sandbox_state is not None
+        where = "sandbox: no AWS, no cost"
+        yield _to_sandbox(started, options, where, ends_with_command=not is_kept)
 
 
-def _sandbox_settings(sandbox: SandboxSettings, options: AwsOptions) -> AwsSettings:
-    from lmi_deployer.edges.aws import AwsSettings
+def _to_sandbox(
+    sandbox: SandboxSettings, options: AwsOptions, where: str, *, ends_with_command: bool
+) -> Connection:
+    from lmi_deployer.apply import Clock
+    from lmi_deployer.edges.aws import Aws, AwsSettings
 
-    return AwsSettings(
+    settings = AwsSettings(
         region=sandbox.region,
         endpoint_url=sandbox.endpoint_url,
         access_key_id=sandbox.access_key_id,
         secret_access_key=sandbox.secret_access_key,
         role_arn=options.role or sandbox.role_arn,
         artifacts=options.artifacts or sandbox.artifacts,
+    )
+    return Connection(
+        aws=Aws(settings),
+        clock=Clock(poll_seconds=SANDBOX_POLL_SECONDS),
+        where=where,
+        ends_with_command=ends_with_command,
     )

@@ -19,7 +19,7 @@ from lmi_deployer.bundle import (
     make_bundle,
 )
 from lmi_deployer.render import serving_properties
-from tests.conftest import make_spec
+from tests.specs import make_spec
 
 SPEC = make_spec()
 PACKED = make_spec("endpoint.packaging=tar.gz")

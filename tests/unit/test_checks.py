@@ -15,7 +15,7 @@ from lmi_deployer.checks import RULES, check, check_region, profile_key
 from lmi_deployer.findings import CODES, Finding, Place, ProfileError
 from lmi_deployer.profile import Settings
 from lmi_deployer.spec import ResolvedSpec
-from tests.conftest import make_spec
+from tests.specs import make_spec
 
 RowT = TypeVar("RowT")
 

@@ -12,7 +12,7 @@ from lmi_deployer.deployment import DEPLOYMENT_TAG, image_uri, make_deployment
 from lmi_deployer.errors import InputError
 from lmi_deployer.request_check import check_endpoint_requests, check_request
 from lmi_deployer.resources import shipped_profiles
-from tests.specs import PROFILE, TARGET, a_deployment, a_spec
+from tests.specs import PROFILE, TARGET, a_deployment, make_spec
 
 
 def variant_of(*overrides: str) -> dict[str, object]:
@@ -104,7 +104,7 @@ def test_a_network_is_put_on_the_model():
 
 
 def test_the_image_comes_from_the_account_of_the_region():
-    spec = a_spec()
+    spec = make_spec()
     tag = "djl-inference:0.25.0-deepspeed0.11.0-cu118"
     assert image_uri(spec, "us-east-1") == f"763104351884.dkr.ecr.us-east-1.amazonaws.com/{tag}"
     china = f"727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn/{tag}"
@@ -112,15 +112,15 @@ def test_the_image_comes_from_the_account_of_the_region():
 
 
 def test_a_region_without_the_image_is_refused():
-    missing = catalog.region_set(a_spec().image.region_set).missing[0]
+    missing = catalog.region_set(make_spec().image.region_set).missing[0]
     with pytest.raises(InputError, match="is not published in"):
-        image_uri(a_spec(), missing)
+        image_uri(make_spec(), missing)
 
 
 def test_the_longest_names_of_a_profile_still_make_names_that_sagemaker_takes():
     name, hardware = "m" * 30, "h" * 23
     text = PROFILE.replace("name: chat", f"name: {name}").replace("  g5:", f"  {hardware}:")
-    wanted = make_deployment(a_spec(text=text, hardware=hardware), TARGET)
+    wanted = make_deployment(make_spec(text=text, hardware=hardware), TARGET)
     assert len(wanted.endpoint_config_name) == 63
     assert check_request("sagemaker", "CreateEndpointConfig", wanted.endpoint_config) == ()
 

@@ -11,7 +11,7 @@ from lmi_deployer.hardware import LoadedProfile, load_profile, merge
 from lmi_deployer.profile import LATER, EndpointSection, HardwareProfile, ModelProfile, ModelSection
 from lmi_deployer.resolve import resolve
 from lmi_deployer.resources import find_profile, shipped_profiles
-from tests.conftest import PROFILE, make_spec
+from tests.specs import PROFILE, make_spec
 
 PAGE = Path(__file__).parents[2] / "docs" / "profiles.md"
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lmi_deployer.findings import Finding, Place, ProfileError
 from lmi_deployer.hardware import MergedProfile, load_profile, merge
 from lmi_deployer.profile import QuantizeSection
-from tests.conftest import PROFILE
+from tests.specs import PROFILE
 
 LAYERS = """\
 apiVersion: lmi-deploy/v1

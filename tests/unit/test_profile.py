@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lmi_deployer.findings import CODES, Finding, Place, ProfileError
 from lmi_deployer.hardware import load_profile
 from lmi_deployer.profile import LATER, ModelProfile, Settings, json_schema
-from tests.conftest import PROFILE
+from tests.specs import PROFILE
 
 HARDWARE_KEYS = ("instance_type", "backend")
 

@@ -21,8 +21,8 @@ from lmi_deployer.render import (
     unreadable,
 )
 from lmi_deployer.spec import ResolvedSpec, Value
-from tests.conftest import make_spec
 from tests.java_properties import NO_JAVA, has_java, read_with_java
+from tests.specs import make_spec
 
 SPEC = make_spec()
 TRTLLM = make_spec("instance_type=ml.p4d.24xlarge", "backend=trtllm", "trtllm.tokens_per_block=64")

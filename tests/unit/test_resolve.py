@@ -15,7 +15,7 @@ from lmi_deployer.resolve import (
     volume_gb,
 )
 from lmi_deployer.spec import GIB, Weights
-from tests.conftest import make_spec
+from tests.specs import make_spec
 
 P4D_TRTLLM = ("instance_type=ml.p4d.24xlarge", "backend=trtllm")
 LLAMA_70B = "model.id=TheBloke/Llama-2-70B-fp16"

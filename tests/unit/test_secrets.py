@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lmi_deployer.findings import ProfileError
 from lmi_deployer.hardware import load_profile, merge
 from lmi_deployer.secrets import is_secret, redacted
-from tests.conftest import PROFILE, make_spec
+from tests.specs import PROFILE, make_spec
 
 HF_TOKEN = "hf_" + "AbCdEfGh" * 4
 AWS_KEY = "AKIA" + "ABCDEFGH" * 2

@@ -1,0 +1,61 @@
+"""Files are read with a clear error, and written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lmi_deployer.edges.files import MAX_FILE_BYTES, read_text, write_folder, write_text
+from lmi_deployer.errors import InputError
+
+
+def test_text_is_read_with_or_without_a_byte_order_mark(tmp_path: Path):
+    path = tmp_path / "a.yaml"
+    path.write_bytes(b"\xef\xbb\xbfname: \xc3\xa9")
+    assert read_text(path) == "name: \u00e9"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b"a\nb\xff", ":2: is not UTF-8"), (b"x" * (MAX_FILE_BYTES + 1), "is larger than")],
+)
+def test_what_cannot_be_text_is_refused(tmp_path: Path, content: bytes, problem: str):
+    path = tmp_path / "a.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=problem):
+        read_text(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        read_text(tmp_path / "a.yaml")
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path):
+    path = tmp_path / "deep" / "a.plan"
+    write_text(path, "one")
+    write_text(path, "two")
+    assert path.read_text() == "two"
+    assert [item.name for item in path.parent.iterdir()] == ["a.plan"]
+
+
+def test_a_folder_is_written_with_all_its_files(tmp_path: Path):
+    target = tmp_path / "bundle"
+    write_folder(target, {"model/serving.properties": b"a=b\n", "manifest.json": b"{}"})
+    write_folder(target, {"model/serving.properties": b"a=c\n", "manifest.json": b"{}"})
+    assert (target / "model/serving.properties").read_bytes() == b"a=c\n"
+    assert [item.name for item in tmp_path.iterdir()] == ["bundle"]
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/outside", "a/../../outside"])
+def test_a_path_cannot_leave_the_folder(tmp_path: Path, path: str):
+    with pytest.raises(ValueError, match="must stay below"):
+        write_folder(tmp_path / "bundle", {path: b""})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        write_folder(tmp_path / "file" / "bundle", {"a": b""})

@@ -285,6 +285,16 @@ def sections_are_for_the_backend(spec: ResolvedSpec) -> Iterator[Finding]:
             yield _finding(spec, "LMI102", problem, key=key, fix="remove it")
 
 
+def requests_find_a_slot(spec: ResolvedSpec) -> Iterator[Finding]:
+    """LMI208: requests beyond the rolling batches of all copies wait in the server's queue."""
+    if spec.concurrency is None or spec.max_rolling_batch_size is None:
+        return
+    slots = spec.max_rolling_batch_size * spec.copies * spec.endpoint.instance_count
+    if spec.concurrency > slots:
+        problem = f"is {spec.concurrency}, but {slots} sequences run at once; the rest will wait"
+        yield _finding(spec, "LMI208", problem, key="traffic.concurrency", severity="note")
+
+
 def weights_can_be_downloaded(spec: ResolvedSpec) -> Iterator[Finding]:
     """LMI402, LMI404: gated weights need a copy on S3; code beside weights must not change."""
     weights = spec.weights
@@ -348,6 +358,7 @@ RULES: tuple[Rule, ...] = (
     raw_options_are_known,
     properties_read_alike,
     lengths_fit_the_model,
+    requests_find_a_slot,
     weights_can_be_downloaded,
     own_code_is_allowed,
     engine_is_compiled_at_start,

@@ -33,6 +33,7 @@ CODES: Mapping[str, str] = {
     "LMI205": "the instance type cannot host this container",
     "LMI206": "custom all-reduce needs GPUs joined by NVLink",
     "LMI207": "more copies of the model than one",
+    "LMI208": "more requests at once than sequences in flight",
     "LMI301": "a raw option that the container does not know",
     "LMI302": "a raw option that another part of the profile decides",
     "LMI303": "a raw option that the chosen backend does not read",

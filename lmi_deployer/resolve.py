@@ -25,7 +25,7 @@ from lmi_deployer.errors import InputError
 from lmi_deployer.findings import Finding, ProfileError
 from lmi_deployer.hardware import MergedProfile, Origin
 from lmi_deployer.profile import InstanceCounts, QuantizeSection, Section
-from lmi_deployer.spec import GIB, Endpoint, ResolvedSpec, Value, Weights
+from lmi_deployer.spec import GIB, Endpoint, ResolvedSpec, Value, Weights, device_count
 
 BYTES_PER_PARAMETER: Mapping[str, float] = {
     "fp32": 4,
@@ -106,7 +106,12 @@ class _Resolver:
         degree = self._tensor_parallel_degree(instance, gpu, facts)
         batch = self._max_rolling_batch_size(container, backend)
         support = container.backends[backend]
-        endpoint = self._endpoint(weights, instance, compiles=support.compiles_at_load)
+        endpoint = self._endpoint(
+            weights,
+            instance,
+            copies=max(1, device_count(instance, gpu) // degree),
+            compiles=support.compiles_at_load,
+        )
         traffic = settings.traffic
         assert traffic is not None  # required above
         return ResolvedSpec(
@@ -260,7 +265,7 @@ class _Resolver:
         wanted = self.merged.settings.tensor_parallel_degree
         if isinstance(wanted, int):
             return wanted
-        devices = instance.gpu_count * (gpu.neuron_cores or 1)
+        devices = device_count(instance, gpu)
         divisors = [degree for degree in range(1, devices + 1) if devices % degree == 0]
         if facts is not None:
             divisors = [item for item in divisors if facts.num_attention_heads % item == 0]
@@ -285,7 +290,9 @@ class _Resolver:
             )
         return support.default_max_rolling_batch_size
 
-    def _endpoint(self, weights: Weights, instance: InstanceType, *, compiles: bool) -> Endpoint:
+    def _endpoint(
+        self, weights: Weights, instance: InstanceType, *, copies: int, compiles: bool
+    ) -> Endpoint:
         section = self.merged.settings.endpoint
         loading = self._loading_timeout_seconds(weights, compiles=compiles)
         vpc = section.vpc if section else None
@@ -299,7 +306,10 @@ class _Resolver:
             security_groups=tuple(vpc.security_groups) if vpc else (),
             tags=dict((section and section.tags) or {}),
             model_loading_timeout_seconds=loading,
-            startup_timeout_seconds=min(MAX_STARTUP_SECONDS, loading + SERVER_START_SECONDS),
+            # The server starts the workers one after the other, each with a timeout of its own.
+            startup_timeout_seconds=min(
+                MAX_STARTUP_SECONDS, loading * copies + SERVER_START_SECONDS
+            ),
             download_timeout_seconds=BUNDLE_DOWNLOAD_SECONDS,
             volume_gb=volume_gb(weights, compiles=compiles)
             if instance.is_volume_size_settable

@@ -58,6 +58,11 @@ class Endpoint:
     """None on instance types with local disks, which refuse a volume size."""
 
 
+def device_count(instance: InstanceType, gpu: Gpu) -> int:
+    """How many GPUs, or NeuronCores, an instance has: what a tensor parallel degree counts."""
+    return instance.gpu_count * (gpu.neuron_cores or 1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResolvedSpec:
     """One hardware profile, decided: no "auto" is left, and `origin` says why each value is so."""
@@ -93,7 +98,7 @@ class ResolvedSpec:
     @property
     def device_count(self) -> int:
         """What a tensor parallel degree counts: the instance's GPUs, or its NeuronCores."""
-        return self.instance.gpu_count * (self.gpu.neuron_cores or 1)
+        return device_count(self.instance, self.gpu)
 
     @property
     def copies(self) -> int:

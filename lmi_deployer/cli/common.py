@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,8 +45,10 @@ class AwsOptions:
     def suffix(self) -> str:
         """What a follow-up command needs to reach the same place."""
         flags = [" --sandbox"] if self.sandbox else []
+        if self.sandbox and self.sandbox_state:
+            flags.append(f" --sandbox-state {shlex.quote(str(self.sandbox_state))}")
         flags += [f" --region {self.region}"] if self.region else []
-        flags += [f" --aws-profile {self.aws_profile}"] if self.aws_profile else []
+        flags += [f" --aws-profile {shlex.quote(self.aws_profile)}"] if self.aws_profile else []
         return "".join(flags)
 
 

@@ -266,6 +266,15 @@ def test_several_copies_are_the_note_lmi207() -> None:
     assert "makes 4 copies" in finding.problem
 
 
+def test_more_requests_than_sequences_in_flight_is_the_note_lmi208() -> None:
+    batches = ("max_rolling_batch_size=16", "endpoint.instances=2")
+    finding = find(make_spec("traffic.concurrency=33", *batches), "LMI208")
+    assert finding.severity == "note"
+    assert "is 33, but 32 sequences run at once" in finding.problem
+    enough = check(make_spec("traffic.concurrency=32", *batches))
+    assert "LMI208" not in {item.code for item in enough}
+
+
 def test_an_unknown_raw_option_is_lmi301_with_the_nearest() -> None:
     finding = find(make_spec("options.option.predict_timout=1"), "LMI301")
     assert (finding.severity, finding.key) == ("error", "options.option.predict_timout")

@@ -1,0 +1,53 @@
+"""What the README shows is what comes out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def transcript(command: str) -> list[str]:
+    """The lines that the README shows below a command."""
+    (found,) = [text for text in blocks("console") if text.startswith(f"$ {command}")]
+    return found.splitlines()[1:]
+
+
+def test_the_quick_start_is_two_commands():
+    commands = [line for line in blocks("sh")[0].splitlines() if line.strip()]
+    assert [line.split("#")[0].strip() for line in commands] == ["make run", "make test"]
+
+
+def test_the_main_job_prints_what_the_readme_shows(lmi: Command, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    words = "llama2-70b --profile p4d --sandbox --yes"
+    done = lmi(*words.split())
+    shown = transcript(f"lmi-deploy {words}")
+    printed = [*done.out.partition("\n\nllama2-70b / p4d is")[0].splitlines(), ""]
+    assert shown[: len(printed)] == printed
+    progress = done.err.splitlines()
+    assert shown[len(printed) : len(printed) + len(progress)] == progress
+    ending = shown[len(printed) + len(progress) :]
+    assert "\n".join(ending) in done.out
+
+
+def test_the_example_profile_is_valid_and_its_mistake_reads_as_shown(lmi: Command):
+    (text,) = blocks("yaml")
+    Path("profiles/chat.yaml").unlink()
+    Path("falcon-chat.yaml").write_text(text)
+    assert lmi("validate", "--strict", "falcon-chat.yaml").status == 0
+    wrong = text.replace("tensor_parallel_degree: 8", "tensor_parallel_degree: 16")
+    Path("falcon-chat.yaml").write_text(wrong)
+    done = lmi("validate", "falcon-chat.yaml")
+    serious = re.sub(r"^note.*\n(  fix.*\n)?", "", done.out, flags=re.MULTILINE)
+    assert serious.splitlines() == transcript("lmi-deploy validate falcon-chat.yaml")

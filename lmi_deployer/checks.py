@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from lmi_deployer.catalog import region_set
 from lmi_deployer.findings import Finding, Severity
+from lmi_deployer.loading import disk_bytes
 from lmi_deployer.nearest import did_you_mean
 from lmi_deployer.profile import Settings
 from lmi_deployer.render import DERIVED_PROPERTIES, unreadable
-from lmi_deployer.resolve import BACKEND_SECTIONS, disk_bytes
+from lmi_deployer.resolve import BACKEND_SECTIONS
 from lmi_deployer.spec import ResolvedSpec
 
 Rule = Callable[[ResolvedSpec], Iterable[Finding]]

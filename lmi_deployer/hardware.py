@@ -60,6 +60,13 @@ class MergedProfile:
     origins: Mapping[str, Origin]
     """Dotted path of each written setting: where it was written."""
 
+    def get(self, key: str) -> object:
+        """The setting at a dotted path, or None where it was not written."""
+        value: object = self.settings
+        for part in key.split("."):
+            value = getattr(value, part, None)
+        return value
+
     def place(self, key: str) -> Place:
         """Where `key`, or the nearest section around it, was written."""
         while key:

@@ -1,44 +1,24 @@
-"""Decides everything that a merged profile leaves open, and says by which rule.
+"""Decides everything that a merged profile leaves open, and notes by which rule.
 
-The rules are few and named: the profile first, then the published dtype, the container's own
-default, or what the hardware allows. Whether the outcome is sound is for `checks.py` to say.
+The profile comes first; what it leaves out or to `auto` is for `rules.py`. Whether the outcome is
+sound is for the checks to say.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Callable, Mapping
+from typing import TypeVar, cast
 
-from lmi_deployer import catalog
-from lmi_deployer.catalog.rows import (
-    Backend,
-    BackendSupport,
-    Container,
-    Gpu,
-    InstanceType,
-    Model,
-    QuantizeMethod,
-)
+from lmi_deployer import catalog, loading, rules
+from lmi_deployer.catalog.rows import Backend, Container, InstanceType, Model, QuantizeMethod
 from lmi_deployer.errors import InputError
 from lmi_deployer.findings import Finding, ProfileError
 from lmi_deployer.hardware import MergedProfile, Origin
 from lmi_deployer.profile import InstanceCounts, QuantizeSection, Section
+from lmi_deployer.rules import Choice
 from lmi_deployer.spec import GIB, Endpoint, ResolvedSpec, Value, Weights, device_count
 
-BYTES_PER_PARAMETER: Mapping[str, float] = {
-    "fp32": 4,
-    "fp16": 2,
-    "bf16": 2,
-    "int8": 1,
-    "smoothquant": 1,
-    "dynamic_int8": 1,
-    "static_int8": 1,
-    "bitsandbytes8": 1,
-    "bitsandbytes4": 0.516,
-}
-"""Bytes of one weight once loaded. 0.516 is nf4 with double quantization (QLoRA, section 3)."""
+T = TypeVar("T")
 
 BACKEND_SECTIONS: Mapping[Backend, str] = {
     "trtllm": "trtllm",
@@ -49,6 +29,7 @@ BACKEND_SECTIONS: Mapping[Backend, str] = {
     "hf-accelerate": "huggingface",
     "neuronx": "neuronx",
 }
+"""The section of the profile with settings that only this backend reads."""
 
 REQUIRED = (
     ("model.id", "the Hugging Face repository, such as tiiuae/falcon-7b"),
@@ -57,22 +38,7 @@ REQUIRED = (
     ("traffic.max_input_len", "tokens of the longest prompt"),
     ("traffic.max_output_len", "tokens of the longest answer"),
 )
-
-LOADING_BASE_SECONDS = 600
-DOWNLOAD_AND_LOAD_SECONDS_PER_GIB = 15
-"""Weights arrive at 100 MB/s or better from the hub or S3, and then go to the GPUs."""
-COMPILE_SECONDS_PER_GIB = 30
-"""TensorRT-LLM builds Llama-2-70B (129 GiB) in 7 to 110 minutes; this is the middle of it."""
-LARGE_ENGINE_GIB = 40
-"""Above it, an engine gets all the time that SageMaker allows."""
-SERVER_START_SECONDS = 300
-MAX_STARTUP_SECONDS = 3600
-"""ContainerStartupHealthCheckTimeoutInSeconds, maximum in the SageMaker service model."""
-MAX_LOADING_SECONDS = MAX_STARTUP_SECONDS - SERVER_START_SECONDS
-BUNDLE_DOWNLOAD_SECONDS = 600
-"""SageMaker itself downloads only the rendered files; the container fetches the weights."""
-MIN_VOLUME_GB, MAX_VOLUME_GB = 30, 512
-"""VolumeSizeInGB, maximum in the SageMaker service model."""
+"""What nothing can derive, and what to write there."""
 
 
 def resolve(merged: MergedProfile) -> ResolvedSpec:
@@ -80,175 +46,172 @@ def resolve(merged: MergedProfile) -> ResolvedSpec:
 
     Raises ProfileError, with all that is missing or unknown, when something cannot be decided.
     """
-    return _Resolver(merged).resolve()
+    _require_what_nothing_can_derive(merged)
+    container, instance = _known_names(merged)
+    return _Resolver(merged, container, instance).spec()
 
 
-@dataclass
+def _require_what_nothing_can_derive(merged: MergedProfile) -> None:
+    missing = [
+        Finding.error(
+            "LMI004",
+            f"is required for {merged.name} / {merged.hardware}",
+            place=merged.place(key),
+            key=key,
+            fix=hint,
+        )
+        for key, hint in REQUIRED
+        if merged.get(key) is None
+    ]
+    if missing:
+        raise ProfileError(missing)
+
+
+def _known_names(merged: MergedProfile) -> tuple[Container, InstanceType]:
+    """The catalog rows that the profile names. Raises ProfileError for all unknown ones."""
+    findings: list[Finding] = []
+
+    def look_up(key: str, find: Callable[[str], T]) -> T | None:
+        try:
+            return find(str(merged.get(key)))
+        except InputError as error:
+            findings.append(_problem(merged, "LMI007", error.problem, key=key, fix=error.fix))
+            return None
+
+    container = look_up("container.version", catalog.container)
+    instance = look_up("instance_type", catalog.instance_type)
+    if container is None or instance is None:
+        raise ProfileError(findings)
+    return container, instance
+
+
+def _problem(
+    merged: MergedProfile, code: str, problem: str, *, key: str, fix: str | None
+) -> Finding:
+    return Finding.error(code, problem, place=merged.place(key), key=key, fix=fix)
+
+
 class _Resolver:
-    """Carries the origins along while one profile is decided, from top to bottom."""
+    """Decides one profile from top to bottom, noting the origin of each value on the way."""
 
-    merged: MergedProfile
-    origin: dict[str, Origin] = field(default_factory=dict)
+    def __init__(self, merged: MergedProfile, container: Container, instance: InstanceType) -> None:
+        self._merged = merged
+        self._settings = merged.settings
+        self._container = container
+        self._instance = instance
+        self._gpu = catalog.gpu(instance.gpu)
+        self._facts = catalog.find_model(str(merged.get("model.id")))
+        self._origin = dict(merged.origins)
+        quantize = self._settings.quantize
+        self._quantize = quantize if isinstance(quantize, QuantizeSection) else None
 
-    def resolve(self) -> ResolvedSpec:
-        self.origin = dict(self.merged.origins)
-        self._require_what_nothing_can_derive()
-        settings = self.merged.settings
-        container, instance = self._known_names()
-        gpu = catalog.gpu(instance.gpu)
-        facts = catalog.find_model(self._text("model.id"))
-        method = (
-            settings.quantize.method if isinstance(settings.quantize, QuantizeSection) else None
-        )
-        backend = self._backend(container, gpu, facts, method)
-        dtype = self._dtype(container, backend, gpu, facts, method)
-        weights = self._weights(facts, dtype, method)
-        degree = self._tensor_parallel_degree(instance, gpu, facts)
-        batch = self._max_rolling_batch_size(container, backend)
+    def spec(self) -> ResolvedSpec:
+        """The decided spec."""
+        container, instance, facts = self._container, self._instance, self._facts
+        method = self._quantize.method if self._quantize else None
+        backend = self._backend(facts, method)
         support = container.backends[backend]
-        endpoint = self._endpoint(
-            weights,
-            instance,
-            copies=max(1, device_count(instance, gpu) // degree),
-            compiles=support.compiles_at_load,
+        dtype = self._decide("model.dtype", lambda: rules.dtype(support, self._gpu, facts, method))
+        weights = self._weights(facts, dtype, method)
+        degree = self._decide(
+            "tensor_parallel_degree",
+            lambda: rules.tensor_parallel_degree(instance, self._gpu, facts),
         )
-        traffic = settings.traffic
-        assert traffic is not None  # required above
+        batch = self._decide(
+            "max_rolling_batch_size", lambda: rules.max_rolling_batch_size(container, backend)
+        )
+        endpoint = self._endpoint(weights, degree, compiles=support.compiles_at_load)
+        max_input_len = cast(int, self._merged.get("traffic.max_input_len"))
+        max_output_len = cast(int, self._merged.get("traffic.max_output_len"))
+        settings: dict[str, Value | None] = {
+            "tensor_parallel_degree": degree,
+            "max_rolling_batch_size": batch,
+            "model_loading_timeout": endpoint.model_loading_timeout_seconds,
+            "predict_timeout": self._settings.predict_timeout_seconds,
+            **self._weights_settings(backend, weights),
+            **self._section_settings(backend, weights, degree),
+        }
+        # Left out, the lengths would be the container's own: 512 tokens or fewer on some backends.
+        for name, length in (
+            ("max_input_len", max_input_len),
+            ("max_output_len", max_output_len),
+            ("max_tokens", max_input_len + max_output_len),
+            ("n_positions", max_input_len + max_output_len),
+        ):
+            if name in support.property_names and settings.get(name) is None:
+                settings[name] = length
+        if "output_formatter" in support.property_names or self._settings.output_formatter:
+            settings["output_formatter"] = self._decide(
+                "output_formatter", lambda: Choice("json", "rule: one JSON document an answer")
+            )
         return ResolvedSpec(
-            name=self.merged.name,
-            hardware=self.merged.hardware,
-            file=self.merged.file,
+            name=self._merged.name,
+            hardware=self._merged.hardware,
+            file=self._merged.file,
             weights=weights,
             container=container,
             backend=backend,
             support=support,
             image=container.flavors[support.flavor],
             instance=instance,
-            gpu=gpu,
+            gpu=self._gpu,
             tensor_parallel_degree=degree,
             max_rolling_batch_size=batch,
-            max_input_len=cast(int, traffic.max_input_len),
-            max_output_len=cast(int, traffic.max_output_len),
-            concurrency=traffic.concurrency,
-            settings=self._settings(container, backend, weights, instance, degree, batch, endpoint),
-            options=dict(settings.options or {}),
+            max_input_len=max_input_len,
+            max_output_len=max_output_len,
+            concurrency=cast("int | None", self._merged.get("traffic.concurrency")),
+            settings={name: value for name, value in settings.items() if value is not None},
+            options=dict(self._settings.options or {}),
             endpoint=endpoint,
-            origin=self.origin,
+            origin=self._origin,
         )
 
-    def _decide(self, key: str, reason: str) -> None:
-        """Note by which rule a value that the profile leaves open was decided."""
-        self.origin[key] = Origin(reason, self.merged.place(key))
-
-    def _get(self, key: str) -> object:
-        value: object = self.merged.settings
-        for part in key.split("."):
-            value = getattr(value, part, None)
-        return value
-
-    def _text(self, key: str) -> str:
-        return str(self._get(key))
-
-    def _require_what_nothing_can_derive(self) -> None:
-        missing = [
-            Finding.error(
-                "LMI004",
-                f"is required for {self.merged.name} / {self.merged.hardware}",
-                place=self.merged.place(key),
-                key=key,
-                fix=hint,
-            )
-            for key, hint in REQUIRED
-            if self._get(key) is None
-        ]
-        if missing:
-            raise ProfileError(missing)
-
-    def _known_names(self) -> tuple[Container, InstanceType]:
-        findings, rows = [], []
-        for key, lookup in (
-            ("container.version", catalog.container),
-            ("instance_type", catalog.instance_type),
-        ):
-            try:
-                rows.append(lookup(self._text(key)))
-            except InputError as error:
-                place = self.merged.place(key)
-                problem, fix = error.problem, error.fix
-                findings.append(Finding.error("LMI007", problem, place=place, key=key, fix=fix))
-        if findings:
-            raise ProfileError(findings)
-        return cast("tuple[Container, InstanceType]", tuple(rows))
-
-    def _backend(
-        self, container: Container, gpu: Gpu, facts: Model | None, method: QuantizeMethod | None
-    ) -> Backend:
-        wanted = self.merged.settings.backend
-        place = self.merged.place("backend")
-        if wanted is not None and wanted != "auto":
-            if wanted not in container.backends:
-                problem = f"LMI {container.version} has no backend {wanted!r}"
-                fix = f"one of {', '.join(container.backends)}"
-                raise ProfileError(
-                    [Finding.error("LMI101", problem, place=place, key="backend", fix=fix)]
-                )
-            return wanted
-        for backend in container.backends:
-            if _can_serve(container, backend, gpu, facts, method):
-                family = facts.model_type if facts else "a model the catalog does not hold"
-                self._decide(
-                    "backend",
-                    f"rule: first backend of LMI {container.version} that serves {family}"
-                    + (f" with {method}" if method else "")
-                    + f" on {gpu.name}",
-                )
-                return backend
-        problem = f"no backend of LMI {container.version} serves this model with these settings"
-        fix = f"name one of {', '.join(container.backends)} to see why it is refused"
-        raise ProfileError([Finding.error("LMI104", problem, place=place, key="backend", fix=fix)])
-
-    def _dtype(
-        self,
-        container: Container,
-        backend: Backend,
-        gpu: Gpu,
-        facts: Model | None,
-        method: QuantizeMethod | None,
-    ) -> str:
-        written = self._get("model.dtype")
+    def _decide(self, key: str, rule: Callable[[], Choice[T]]) -> T:
+        """What the profile says for `key`, or what the rule says where it leaves that open."""
+        written = self._merged.get(key)
         if written is not None and written != "auto":
-            return str(written)
-        support = container.backends[backend]
-        quantize = support.quantize.get(method) if method else None
-        allowed = quantize.dtypes if quantize and quantize.dtypes else support.dtypes
-        has_bf16 = gpu.compute_capability is None or gpu.compute_capability >= 8  # noqa: PLR2004
-        if facts and facts.published_dtype == "bf16" and has_bf16 and "bf16" in allowed:
-            self._decide("model.dtype", "rule: as published, and the GPU computes in bf16")
-            return "bf16"
-        dtype = "fp16" if "fp16" in allowed else allowed[0]
-        self._decide("model.dtype", f"rule: {dtype}, which {backend} and the GPU both take")
-        return dtype
+            return cast(T, written)
+        choice = rule()
+        if choice.value is not None:
+            self._origin[key] = Origin(choice.reason, self._merged.place(key))
+        return choice.value
+
+    def _backend(self, facts: Model | None, method: QuantizeMethod | None) -> Backend:
+        container = self._container
+        known = ", ".join(container.backends)
+
+        def rule() -> Choice[Backend]:
+            choice = rules.backend(container, self._gpu, facts, method)
+            if choice is None:
+                problem = f"no backend of LMI {container.version} serves this model so"
+                fix = f"name one of {known} to see why it is refused"
+                found = _problem(self._merged, "LMI104", problem, key="backend", fix=fix)
+                raise ProfileError([found])
+            return choice
+
+        backend = self._decide("backend", rule)
+        if backend not in container.backends:
+            problem = f"LMI {container.version} has no backend {backend!r}"
+            fix = f"one of {known}"
+            found = _problem(self._merged, "LMI101", problem, key="backend", fix=fix)
+            raise ProfileError([found])
+        return backend
 
     def _weights(self, facts: Model | None, dtype: str, method: QuantizeMethod | None) -> Weights:
-        stated_gib = self._get("model.weights_gib")
+        stated_gib = self._merged.get("model.weights_gib")
         if stated_gib is not None:
             download_bytes = gpu_bytes = int(cast(float, stated_gib) * GIB)
         elif facts is not None:
             download_bytes = facts.checkpoint_bytes
-            gpu_bytes = (
-                facts.checkpoint_bytes
-                if facts.quantization is not None
-                else int(facts.parameter_count * BYTES_PER_PARAMETER.get(method or dtype, 2))
-            )
-            self._decide("model.weights_gib", f"catalog: {facts.id}")
+            gpu_bytes = rules.gpu_bytes(facts, dtype, method)
+            place = self._merged.place("model.weights_gib")
+            self._origin["model.weights_gib"] = Origin(f"catalog: {facts.id}", place)
         else:
-            problem = f"the catalog does not hold {self._text('model.id')}"
-            fix = "state the size of the weight files, such as model.weights_gib: 13.5"
-            place = self.merged.place("model.id")
-            raise ProfileError(
-                [Finding.error("LMI004", problem, place=place, key="model.weights_gib", fix=fix)]
-            )
-        model = self.merged.settings.model
+            problem = f"is required: the catalog does not hold {self._merged.get('model.id')}"
+            fix = "the size of the weight files, such as model.weights_gib: 13.5"
+            key = "model.weights_gib"
+            raise ProfileError([_problem(self._merged, "LMI004", problem, key=key, fix=fix)])
+        model = self._settings.model
         assert model is not None  # model.id is required
         return Weights(
             model_id=str(model.id),
@@ -261,43 +224,16 @@ class _Resolver:
             facts=facts,
         )
 
-    def _tensor_parallel_degree(self, instance: InstanceType, gpu: Gpu, facts: Model | None) -> int:
-        wanted = self.merged.settings.tensor_parallel_degree
-        if isinstance(wanted, int):
-            return wanted
-        devices = device_count(instance, gpu)
-        divisors = [degree for degree in range(1, devices + 1) if devices % degree == 0]
-        if facts is not None:
-            divisors = [item for item in divisors if facts.num_attention_heads % item == 0]
-        kind = "NeuronCores" if gpu.neuron_cores else "GPUs"
-        self._decide(
-            "tensor_parallel_degree",
-            f"rule: all {devices} {kind} of {instance.name}"
-            if divisors[-1] == devices
-            else f"rule: as many of the {devices} {kind} as divide the attention heads",
-        )
-        return divisors[-1]
-
-    def _max_rolling_batch_size(self, container: Container, backend: Backend) -> int | None:
-        wanted = self.merged.settings.max_rolling_batch_size
-        support = container.backends[backend]
-        if isinstance(wanted, int):
-            return wanted
-        if support.default_max_rolling_batch_size is not None:
-            self._decide(
-                "max_rolling_batch_size",
-                f"container: what {backend} uses on LMI {container.version} when nothing is set",
-            )
-        return support.default_max_rolling_batch_size
-
-    def _endpoint(
-        self, weights: Weights, instance: InstanceType, *, copies: int, compiles: bool
-    ) -> Endpoint:
-        section = self.merged.settings.endpoint
-        loading = self._loading_timeout_seconds(weights, compiles=compiles)
+    def _endpoint(self, weights: Weights, degree: int, *, compiles: bool) -> Endpoint:
+        section = self._settings.endpoint
         vpc = section.vpc if section else None
+        copies = max(1, device_count(self._instance, self._gpu) // degree)
+        loading_seconds = self._decide(
+            "model_loading_timeout_seconds",
+            lambda: rules.model_loading_timeout(weights, compiles=compiles),
+        )
         return Endpoint(
-            name=(section and section.name) or f"{self.merged.name}-{self.merged.hardware}",
+            name=(section and section.name) or f"{self._merged.name}-{self._merged.hardware}",
             instance_count=self._instance_count(),
             packaging=(section and section.packaging) or "prefix",
             role=section.role if section else None,
@@ -305,186 +241,56 @@ class _Resolver:
             subnets=tuple(vpc.subnets) if vpc else (),
             security_groups=tuple(vpc.security_groups) if vpc else (),
             tags=dict((section and section.tags) or {}),
-            model_loading_timeout_seconds=loading,
-            # The server starts the workers one after the other, each with a timeout of its own.
-            startup_timeout_seconds=min(
-                MAX_STARTUP_SECONDS, loading * copies + SERVER_START_SECONDS
-            ),
-            download_timeout_seconds=BUNDLE_DOWNLOAD_SECONDS,
-            volume_gb=volume_gb(weights, compiles=compiles)
-            if instance.is_volume_size_settable
+            model_loading_timeout_seconds=loading_seconds,
+            startup_timeout_seconds=loading.startup_timeout_seconds(loading_seconds, copies=copies),
+            download_timeout_seconds=loading.BUNDLE_DOWNLOAD_SECONDS,
+            volume_gb=loading.volume_gb(weights, compiles=compiles)
+            if self._instance.is_volume_size_settable
             else None,
         )
 
     def _instance_count(self) -> int:
-        section = self.merged.settings.endpoint
-        wanted = section.instances if section else None
+        wanted = self._merged.get("endpoint.instances")
         if not isinstance(wanted, InstanceCounts):
-            return wanted or 1
+            return cast("int | None", wanted) or 1
         if wanted.min != wanted.max:
             problem = "this version of lmi-deploy does not support autoscaling"
-            place = self.merged.place("endpoint.instances")
-            fix = f"endpoint.instances: {wanted.min}"
-            raise ProfileError(
-                [Finding.error("LMI005", problem, place=place, key="endpoint.instances", fix=fix)]
-            )
+            fix, key = f"endpoint.instances: {wanted.min}", "endpoint.instances"
+            raise ProfileError([_problem(self._merged, "LMI005", problem, key=key, fix=fix)])
         return wanted.min
 
-    def _loading_timeout_seconds(self, weights: Weights, *, compiles: bool) -> int:
-        wanted = self.merged.settings.model_loading_timeout_seconds
-        if isinstance(wanted, int):
-            return wanted
-        seconds = loading_timeout_seconds(weights, compiles=compiles)
-        size = f"{weights.download_bytes / GIB:.1f} GiB to load"
-        self._decide(
-            "model_loading_timeout_seconds",
-            f"rule: {size}{' and an engine to compile' if compiles else ''}",
-        )
-        return seconds
-
-    def _settings(
-        self,
-        container: Container,
-        backend: Backend,
-        weights: Weights,
-        instance: InstanceType,
-        degree: int,
-        batch: int | None,
-        endpoint: Endpoint,
-    ) -> dict[str, Value]:
-        """What goes into serving.properties under our names; what is None is left out."""
-        support = container.backends[backend]
-        written = self.merged.settings
-        quantize = written.quantize if isinstance(written.quantize, QuantizeSection) else None
-        row = support.quantize.get(quantize.method) if quantize else None
-        has_dtype_line = quantize is None or row is None or bool(row.dtypes)
-        is_dtype_written = self._get("model.dtype") not in {None, "auto"}
-        candidates: dict[str, Value | None] = {
+    def _weights_settings(self, backend: Backend, weights: Weights) -> dict[str, Value | None]:
+        """The settings that say which weights to load, and as what."""
+        quantize = self._quantize
+        row = self._container.backends[backend].quantize.get(quantize.method) if quantize else None
+        takes_dtype = quantize is None or row is None or bool(row.dtypes)
+        is_dtype_written = self._merged.get("model.dtype") not in {None, "auto"}
+        return {
             "model_id": weights.source or weights.model_id,
             "revision": None if weights.source else weights.revision,
-            "trust_remote_code": bool(self._get("model.trust_remote_code")) or None,
-            "dtype": weights.dtype if has_dtype_line or is_dtype_written else None,
-            "tensor_parallel_degree": degree,
-            "max_rolling_batch_size": batch,
-            "quantize": row.value if row else (quantize.method if quantize else None),
+            "trust_remote_code": bool(self._merged.get("model.trust_remote_code")) or None,
+            "dtype": weights.dtype if takes_dtype or is_dtype_written else None,
+            "quantize": row.value if row else weights.quantize,
             "smoothquant_alpha": quantize.alpha if quantize else None,
             "smoothquant_per_token": quantize.per_token if quantize else None,
             "smoothquant_per_channel": quantize.per_channel if quantize else None,
-            "model_loading_timeout": endpoint.model_loading_timeout_seconds,
-            "predict_timeout": written.predict_timeout_seconds,
-            **self._section_settings(backend, weights, instance, degree),
-        }
-        candidates |= self._lengths(support, candidates)
-        if "output_formatter" in support.property_names or written.output_formatter:
-            candidates["output_formatter"] = written.output_formatter or "json"
-            if written.output_formatter is None:
-                self._decide("output_formatter", "rule: one JSON document an answer")
-        return {name: value for name, value in candidates.items() if value is not None}
-
-    def _lengths(
-        self, support: BackendSupport, decided: Mapping[str, Value | None]
-    ) -> dict[str, Value | None]:
-        """The profile's lengths under the names that the backend has for them, if any.
-
-        Left out, they would be the container's own: 512 tokens or fewer on some backends.
-        """
-        traffic = self.merged.settings.traffic
-        assert traffic is not None  # its lengths are required
-        longest = cast(int, traffic.max_input_len) + cast(int, traffic.max_output_len)
-        lengths: dict[str, int | None] = {
-            "max_input_len": traffic.max_input_len,
-            "max_output_len": traffic.max_output_len,
-            "max_tokens": longest,
-            "n_positions": longest,
-        }
-        return {
-            name: value
-            for name, value in lengths.items()
-            if name in support.property_names and decided.get(name) is None
         }
 
     def _section_settings(
-        self, backend: Backend, weights: Weights, instance: InstanceType, degree: int
+        self, backend: Backend, weights: Weights, degree: int
     ) -> dict[str, Value | None]:
         """The settings of the chosen backend's own section, with its `auto`s decided."""
         name = BACKEND_SECTIONS[backend]
-        section = getattr(self.merged.settings, name)
+        section = self._merged.get(name)
         values: dict[str, Value | None] = (
             section.model_dump() if isinstance(section, Section) else {}
         )
         if backend == "trtllm":
-            if values.get("use_custom_all_reduce") in {None, "auto"}:
-                is_linked = instance.gpu_link in {"nvlink", "nvswitch"}
-                values["use_custom_all_reduce"] = True if is_linked and degree > 1 else None
-                self._decide(
-                    f"{name}.use_custom_all_reduce",
-                    f"rule: {degree} GPUs joined by {instance.gpu_link}",
-                )
-            if values.get("multi_query_mode") in {None, "auto"}:
-                values["multi_query_mode"] = True if needs_multi_query_mode(weights) else None
-                if values["multi_query_mode"]:
-                    reason = "rule: SmoothQuant on a model with grouped-query attention"
-                    self._decide(f"{name}.multi_query_mode", reason)
+            values["use_custom_all_reduce"] = self._decide(
+                f"{name}.use_custom_all_reduce",
+                lambda: rules.use_custom_all_reduce(self._instance, degree),
+            )
+            values["multi_query_mode"] = self._decide(
+                f"{name}.multi_query_mode", lambda: rules.multi_query_mode(weights)
+            )
         return values
-
-
-def needs_multi_query_mode(weights: Weights) -> bool:
-    """True where TensorRT-LLM's SmoothQuant must be told of shared key/value heads."""
-    facts = weights.facts
-    return (
-        weights.quantize == "smoothquant"
-        and facts is not None
-        and facts.num_key_value_heads < facts.num_attention_heads
-    )
-
-
-def _can_serve(
-    container: Container,
-    backend: Backend,
-    gpu: Gpu,
-    facts: Model | None,
-    method: QuantizeMethod | None,
-) -> bool:
-    """True when the backend is documented to serve the model with the method on the GPU."""
-    support = container.backends[backend]
-    is_neuron = container.flavors[support.flavor].accelerator == "neuron"
-    if is_neuron != (gpu.vendor == "aws"):
-        return False
-    families = support.model_types
-    if families is not None and (facts is None or facts.model_type not in families):
-        return False
-    already = facts.quantization if facts else None
-    if method is None:
-        return already is None
-    row = support.quantize.get(method)
-    return row is not None and (
-        already == method if row.needs_quantized_checkpoint else not already
-    )
-
-
-def loading_timeout_seconds(weights: Weights, *, compiles: bool) -> int:
-    """Seconds the container gets to download, perhaps compile, and load the weights.
-
-    A whole minute, at most MAX_LOADING_SECONDS, which leaves the server time to say why it gave
-    up before SageMaker's own limit of one hour ends it without a word.
-    """
-    gib = weights.download_bytes / GIB
-    if compiles and gib > LARGE_ENGINE_GIB:
-        return MAX_LOADING_SECONDS
-    per_gib = DOWNLOAD_AND_LOAD_SECONDS_PER_GIB + (COMPILE_SECONDS_PER_GIB if compiles else 0)
-    minutes = math.ceil((LOADING_BASE_SECONDS + per_gib * gib) / 60)
-    return min(MAX_LOADING_SECONDS, minutes * 60)
-
-
-def disk_bytes(weights: Weights, *, compiles: bool) -> int:
-    """Bytes on disk while loading: the download and its cache, and the engine where one is built.
-
-    Source: djl-serving pull request 1740 (weights are copied under /tmp before they are loaded).
-    """
-    return weights.download_bytes * (3 if compiles else 2)
-
-
-def volume_gb(weights: Weights, *, compiles: bool) -> int:
-    """Size of the EBS volume for an instance type without local disks, in 10**9 bytes."""
-    needed = math.ceil(disk_bytes(weights, compiles=compiles) / 1e9) + MIN_VOLUME_GB
-    return min(MAX_VOLUME_GB, needed)

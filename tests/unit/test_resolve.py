@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmi_deployer.findings import Finding, Place, ProfileError
-from lmi_deployer.resolve import (
+from lmi_deployer.loading import (
     MAX_LOADING_SECONDS,
     MAX_STARTUP_SECONDS,
     MAX_VOLUME_GB,

@@ -11,7 +11,9 @@ from lmi_deployer.bundle import Bundle
 from lmi_deployer.deployment import Request
 from lmi_deployer.errors import DeploymentError, StillRunningError
 from lmi_deployer.invocation import SMOKE_NEW_TOKENS, SMOKE_PROMPT, generated_text, request_body
-from lmi_deployer.plan import (
+from lmi_deployer.plan import Plan
+from lmi_deployer.state import IN_FLIGHT, ObservedEndpoint
+from lmi_deployer.steps import (
     AwaitEndpoint,
     CreateEndpoint,
     CreateEndpointConfig,
@@ -20,7 +22,6 @@ from lmi_deployer.plan import (
     DeleteEndpointConfig,
     DeleteModel,
     DeleteObjects,
-    Plan,
     SettleEndpoint,
     Step,
     TagEndpoint,
@@ -28,7 +29,6 @@ from lmi_deployer.plan import (
     UploadBundle,
     VerifyEndpoint,
 )
-from lmi_deployer.state import IN_FLIGHT, ObservedEndpoint
 
 REPORT_EVERY_SECONDS = 60
 LOGS = "/aws/sagemaker/Endpoints/"

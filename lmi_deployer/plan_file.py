@@ -9,10 +9,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from lmi_deployer import plan as steps
+from lmi_deployer import steps
 from lmi_deployer.bundle import bundle_from_json
 from lmi_deployer.errors import InputError
-from lmi_deployer.plan import Plan, Step
+from lmi_deployer.plan import Plan
+from lmi_deployer.steps import Step
 
 SCHEMA_VERSION = 1
 STEP_TYPES: Mapping[str, type[Step]] = {

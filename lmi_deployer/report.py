@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from lmi_deployer import plan as steps
+from lmi_deployer import steps
 from lmi_deployer.findings import Finding, Severity
 from lmi_deployer.paint import Paint, plain
-from lmi_deployer.plan import Plan, Step
+from lmi_deployer.plan import Plan
 from lmi_deployer.plan_file import SavedPlan, plan_as_json
 from lmi_deployer.render import PROPERTIES_FILE, properties
 from lmi_deployer.spec import ResolvedSpec, Value
+from lmi_deployer.steps import Step
 
 HOURS_PER_MONTH = 730
 BAR_CHARACTERS = 20

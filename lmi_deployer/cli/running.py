@@ -13,7 +13,8 @@ from lmi_deployer import report
 from lmi_deployer.apply import apply
 from lmi_deployer.cli.common import Connection, is_terminal
 from lmi_deployer.errors import ApprovalError, LmiDeployError
-from lmi_deployer.plan import CreateEndpoint, DeleteEndpoint, Plan, Step, UpdateEndpoint
+from lmi_deployer.plan import Plan
+from lmi_deployer.steps import CreateEndpoint, DeleteEndpoint, Step, UpdateEndpoint
 
 
 class InterruptedError(LmiDeployError):  # noqa: A001 - the builtin is about system calls

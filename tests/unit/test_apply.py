@@ -11,16 +11,9 @@ from lmi_deployer.apply import Clock, apply
 from lmi_deployer.bundle import Bundle
 from lmi_deployer.deployment import Request
 from lmi_deployer.errors import DeploymentError, StillRunningError
-from lmi_deployer.plan import (
-    AwaitEndpoint,
-    DeleteEndpoint,
-    Plan,
-    SettleEndpoint,
-    Step,
-    VerifyEndpoint,
-    make_plan,
-)
+from lmi_deployer.plan import Plan, make_plan
 from lmi_deployer.state import ObservedEndpoint, ObservedState
+from lmi_deployer.steps import AwaitEndpoint, DeleteEndpoint, SettleEndpoint, Step, VerifyEndpoint
 from tests.specs import NO_BUNDLE, a_deployment
 
 WANTED = a_deployment()

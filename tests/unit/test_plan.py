@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from lmi_deployer.bundle import MANIFEST_FILE
 from lmi_deployer.deployment import FOLDER_HASH_CHARACTERS, Deployment
 from lmi_deployer.errors import InputError
-from lmi_deployer.plan import (
+from lmi_deployer.plan import Plan, make_down_plan, make_plan
+from lmi_deployer.state import ObservedEndpoint, ObservedState
+from lmi_deployer.steps import (
     AwaitEndpoint,
     CreateEndpoint,
     CreateEndpointConfig,
@@ -21,16 +23,12 @@ from lmi_deployer.plan import (
     DeleteEndpointConfig,
     DeleteModel,
     DeleteObjects,
-    Plan,
     SettleEndpoint,
     TagEndpoint,
     UpdateEndpoint,
     UploadBundle,
     VerifyEndpoint,
-    make_down_plan,
-    make_plan,
 )
-from lmi_deployer.state import ObservedEndpoint, ObservedState
 from tests.specs import a_deployment
 
 WANTED = a_deployment()

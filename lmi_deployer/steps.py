@@ -1,0 +1,123 @@
+"""The kinds of step a plan is made of. A new kind has to be handled wherever steps are matched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lmi_deployer.deployment import Request
+
+
+@dataclass(frozen=True)
+class UploadBundle:
+    """Upload every file of the bundle, and its manifest last."""
+
+    folder: str
+
+
+@dataclass(frozen=True)
+class CreateModel:
+    """Create the SageMaker model."""
+
+    request: Request
+
+
+@dataclass(frozen=True)
+class CreateEndpointConfig:
+    """Create the endpoint configuration."""
+
+    request: Request
+
+
+@dataclass(frozen=True)
+class CreateEndpoint:
+    """Create the endpoint; it costs money from here on."""
+
+    request: Request
+
+
+@dataclass(frozen=True)
+class UpdateEndpoint:
+    """Move the endpoint to another configuration, without downtime."""
+
+    endpoint: str
+    endpoint_config: str
+    previous_config: str
+
+
+@dataclass(frozen=True)
+class TagEndpoint:
+    """Give the endpoint the tags that a changed profile asks for; others stay."""
+
+    endpoint: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SettleEndpoint:
+    """Wait until what the endpoint is doing by itself has ended, either way."""
+
+    endpoint: str
+    status: str
+
+
+@dataclass(frozen=True)
+class AwaitEndpoint:
+    """Wait until the endpoint is InService with the wanted configuration."""
+
+    endpoint: str
+    endpoint_config: str
+
+
+@dataclass(frozen=True)
+class VerifyEndpoint:
+    """Send one small request; what the endpoint replaces is deleted only after it answered."""
+
+    endpoint: str
+
+
+@dataclass(frozen=True)
+class DeleteEndpoint:
+    """Delete the endpoint, and wait until it is gone; it stops costing money."""
+
+    endpoint: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DeleteEndpointConfig:
+    """Delete an endpoint configuration."""
+
+    endpoint_config: str
+
+
+@dataclass(frozen=True)
+class DeleteModel:
+    """Delete a SageMaker model."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class DeleteObjects:
+    """Delete objects below the deployment's S3 folder."""
+
+    folder: str
+    paths: tuple[str, ...]
+
+
+Step = (
+    UploadBundle
+    | CreateModel
+    | CreateEndpointConfig
+    | CreateEndpoint
+    | UpdateEndpoint
+    | TagEndpoint
+    | SettleEndpoint
+    | AwaitEndpoint
+    | VerifyEndpoint
+    | DeleteEndpoint
+    | DeleteEndpointConfig
+    | DeleteModel
+    | DeleteObjects
+)

@@ -1,0 +1,55 @@
+"""Every rule about a decided spec, as functions that return findings.
+
+A rule looks at the spec alone: the catalog rows it needs are part of the spec. A rule that cannot
+be checked because a fact is missing says so (LMI403); none passes silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from lmi_deployer.catalog import region_set
+from lmi_deployer.checks import hardware, model, options
+from lmi_deployer.checks.about import profile_key
+from lmi_deployer.findings import Finding, Severity
+from lmi_deployer.spec import ResolvedSpec
+
+__all__ = ["RULES", "Rule", "check", "check_region", "profile_key"]
+
+Rule = Callable[[ResolvedSpec], Iterable[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    options.settings_the_backend_reads,
+    options.sections_are_for_the_backend,
+    model.quantization_goes_together,
+    model.backend_serves_the_model,
+    model.dtype_goes_together,
+    hardware.degree_fits_the_instance,
+    hardware.weights_fit,
+    hardware.instance_can_host,
+    hardware.all_reduce_has_links,
+    options.raw_options_are_known,
+    options.properties_read_alike,
+    model.lengths_fit_the_model,
+    hardware.requests_find_a_slot,
+    model.weights_can_be_downloaded,
+    model.own_code_is_allowed,
+    hardware.engine_is_compiled_at_start,
+    model.facts_are_known,
+)
+
+
+def check(spec: ResolvedSpec) -> tuple[Finding, ...]:
+    """Every finding about a spec, errors first, each group in the order of the file."""
+    findings = {finding for rule in RULES for finding in rule(spec)}
+    order: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
+    return tuple(
+        sorted(findings, key=lambda item: (order[item.severity], item.place, item.code, str(item)))
+    )
+
+
+def check_region(spec: ResolvedSpec, region: str) -> str | None:
+    """Why the image is not to be had in a region, or None when its registry lists it."""
+    if region in region_set(spec.image.region_set).missing:
+        return f"{spec.image.tag} is not published in {region}"
+    return None

@@ -7,17 +7,15 @@ from pathlib import Path
 import click
 
 from lmi_deployer import live, report
-from lmi_deployer.cli.common import (
+from lmi_deployer.cli.connection import connected
+from lmi_deployer.cli.options import (
     AwsOptions,
     aws_options,
-    connected,
     output_option,
-    painter,
-    print_json,
     quiet_option,
-    say,
     yes_option,
 )
+from lmi_deployer.cli.output import painter, print_json, say
 from lmi_deployer.cli.running import Run, approve
 from lmi_deployer.edges.files import read_text
 from lmi_deployer.plan_file import parse_plan

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from lmi_deployer import catalog, report
-from lmi_deployer.cli.common import output_option, print_json
+from lmi_deployer.cli.options import output_option
+from lmi_deployer.cli.output import print_json
 from lmi_deployer.errors import InputError
 from lmi_deployer.nearest import did_you_mean
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import click
 
 from lmi_deployer import api, live, report
-from lmi_deployer.cli.common import (
+from lmi_deployer.cli.connection import connected
+from lmi_deployer.cli.options import (
     AwsOptions,
     aws_options,
-    connected,
     model_argument,
     output_option,
-    painter,
-    print_json,
     quiet_option,
-    say,
     yes_option,
 )
+from lmi_deployer.cli.output import painter, print_json, say
 from lmi_deployer.cli.running import Run, approve
 
 

@@ -5,14 +5,9 @@ from __future__ import annotations
 import click
 
 from lmi_deployer import live
-from lmi_deployer.cli.common import (
-    AwsOptions,
-    aws_options,
-    connected,
-    output_option,
-    print_json,
-    say,
-)
+from lmi_deployer.cli.connection import connected
+from lmi_deployer.cli.options import AwsOptions, aws_options, output_option
+from lmi_deployer.cli.output import print_json, say
 from lmi_deployer.invocation import SMOKE_PROMPT
 
 

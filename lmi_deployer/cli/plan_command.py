@@ -9,15 +9,9 @@ from typing import Any
 import click
 
 from lmi_deployer import api, live, report
-from lmi_deployer.cli.common import (
-    AwsOptions,
-    aws_options,
-    connected,
-    model_argument,
-    output_option,
-    print_json,
-    say,
-)
+from lmi_deployer.cli.connection import connected
+from lmi_deployer.cli.options import AwsOptions, aws_options, model_argument, output_option
+from lmi_deployer.cli.output import print_json, say
 from lmi_deployer.cli.up_command import DEFAULT_REGION, plan_page, unknown_plan_page
 from lmi_deployer.edges.files import write_text
 from lmi_deployer.errors import CredentialsError, InputError

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from lmi_deployer import api, render
-from lmi_deployer.cli.common import model_argument, say
+from lmi_deployer.cli.options import model_argument
+from lmi_deployer.cli.output import say
 from lmi_deployer.errors import InputError
 from lmi_deployer.spec import ResolvedSpec
 

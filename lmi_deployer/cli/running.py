@@ -11,7 +11,8 @@ import click
 
 from lmi_deployer import report
 from lmi_deployer.apply import apply
-from lmi_deployer.cli.common import Connection, is_terminal
+from lmi_deployer.cli.connection import Connection
+from lmi_deployer.cli.output import is_terminal
 from lmi_deployer.errors import ApprovalError, LmiDeployError
 from lmi_deployer.plan import Plan
 from lmi_deployer.steps import CreateEndpoint, DeleteEndpoint, Step, UpdateEndpoint

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from lmi_deployer.cli.common import SANDBOX_REGION, say
+from lmi_deployer.cli.connection import SANDBOX_REGION
+from lmi_deployer.cli.output import say
 from lmi_deployer.cli.sandbox_finder import announced
 
 

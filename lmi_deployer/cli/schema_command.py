@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lmi_deployer.cli.common import print_json
+from lmi_deployer.cli.output import print_json
 from lmi_deployer.profile import json_schema
 
 

@@ -7,14 +7,9 @@ from typing import Any
 import click
 
 from lmi_deployer import api, live, report
-from lmi_deployer.cli.common import (
-    AwsOptions,
-    aws_options,
-    connected,
-    model_argument,
-    output_option,
-    print_json,
-)
+from lmi_deployer.cli.connection import connected
+from lmi_deployer.cli.options import AwsOptions, aws_options, model_argument, output_option
+from lmi_deployer.cli.output import print_json
 from lmi_deployer.edges.aws import Aws
 from lmi_deployer.spec import ResolvedSpec
 

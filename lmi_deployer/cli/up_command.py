@@ -8,19 +8,16 @@ from typing import Any
 import click
 
 from lmi_deployer import api, live, report
-from lmi_deployer.cli.common import (
+from lmi_deployer.cli.connection import Connection, connected
+from lmi_deployer.cli.options import (
     AwsOptions,
-    Connection,
     aws_options,
-    connected,
     model_argument,
     output_option,
-    painter,
-    print_json,
     quiet_option,
-    say,
     yes_option,
 )
+from lmi_deployer.cli.output import painter, print_json, say
 from lmi_deployer.cli.running import Run, approve
 from lmi_deployer.errors import CredentialsError
 from lmi_deployer.findings import Finding

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from lmi_deployer import api, report
-from lmi_deployer.cli.common import output_option, painter, print_json
+from lmi_deployer.cli.options import output_option
+from lmi_deployer.cli.output import painter, print_json
 from lmi_deployer.errors import InputError
 from lmi_deployer.resources import data_folder, find_profile
 

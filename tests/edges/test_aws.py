@@ -13,7 +13,8 @@ import pytest
 
 from lmi_deployer.bundle import MANIFEST_FILE
 from lmi_deployer.deployment import DEPLOYMENT_TAG, Deployment
-from lmi_deployer.edges.aws import Aws, AwsSettings
+from lmi_deployer.edges.aws import Aws
+from lmi_deployer.edges.aws_calls import AwsSettings
 from lmi_deployer.errors import AwsError, CredentialsError, InputError
 from lmi_deployer.sandbox import SandboxSettings, running_sandbox
 from tests.specs import a_deployment

@@ -1,0 +1,97 @@
+"""The account, or the sandbox, that a command's options name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lmi_deployer.cli.options import AwsOptions
+from lmi_deployer.errors import InputError
+
+if TYPE_CHECKING:
+    from lmi_deployer.apply import Clock
+    from lmi_deployer.edges.aws import Aws
+    from lmi_deployer.sandbox import SandboxSettings
+
+SANDBOX_REGION = "us-east-1"
+SANDBOX_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """An account that a command works with, and what to call it in its output."""
+
+    aws: Aws
+    clock: Clock
+    where: str | None
+    """Set in a sandbox: it stands in every output."""
+    ends_with_command: bool
+    """True for a sandbox that this command started and that leaves nothing behind."""
+
+
+@contextmanager
+def connected(options: AwsOptions) -> Iterator[Connection]:
+    """The account that the options name, or a sandbox for as long as the block runs."""
+    if options.sandbox:
+        with _sandbox(options) as connection:
+            yield connection
+        return
+    from lmi_deployer.apply import Clock
+    from lmi_deployer.edges.aws import Aws
+    from lmi_deployer.edges.aws_calls import AwsSettings
+
+    settings = AwsSettings(
+        region=options.region,
+        aws_profile=options.aws_profile,
+        role_arn=options.role,
+        artifacts=options.artifacts,
+    )
+    yield Connection(aws=Aws(settings), clock=Clock(), where=None, ends_with_command=False)
+
+
+@contextmanager
+def _sandbox(options: AwsOptions) -> Iterator[Connection]:
+    """The sandbox that another command keeps running, or one that lives as long as the block."""
+    from lmi_deployer.cli import sandbox_finder
+    from lmi_deployer.sandbox import running_sandbox
+
+    kept = None if options.sandbox_state else sandbox_finder.find()
+    if kept is not None:
+        if options.region not in {None, kept.region}:
+            raise InputError(
+                f"the running sandbox is for {kept.region}, not {options.region}",
+                fix=f"--region {kept.region}",
+            )
+        where = f"sandbox at {kept.endpoint_url}: no AWS, no cost"
+        yield _to_sandbox(kept, options, where, ends_with_command=False)
+        return
+    region = options.region or SANDBOX_REGION
+    with running_sandbox(region=region, state_file=options.sandbox_state) as started:
+        is_kept = options.sandbox_state is not None
+        where = "sandbox: no AWS, no cost"
+        yield _to_sandbox(started, options, where, ends_with_command=not is_kept)
+
+
+def _to_sandbox(
+    sandbox: SandboxSettings, options: AwsOptions, where: str, *, ends_with_command: bool
+) -> Connection:
+    from lmi_deployer.apply import Clock
+    from lmi_deployer.edges.aws import Aws
+    from lmi_deployer.edges.aws_calls import AwsSettings
+
+    settings = AwsSettings(
+        region=sandbox.region,
+        endpoint_url=sandbox.endpoint_url,
+        access_key_id=sandbox.access_key_id,
+        secret_access_key=sandbox.secret_access_key,
+        role_arn=options.role or sandbox.role_arn,
+        artifacts=options.artifacts or sandbox.artifacts,
+    )
+    return Connection(
+        aws=Aws(settings),
+        clock=Clock(poll_seconds=SANDBOX_POLL_SECONDS),
+        where=where,
+        ends_with_command=ends_with_command,
+    )

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lmi_deployer import checks
 from lmi_deployer.edges.files import read_text
 from lmi_deployer.errors import InputError
-from lmi_deployer.findings import Finding, ProfileError, errors_among
+from lmi_deployer.findings import Finding, Place, ProfileError, errors_among
 from lmi_deployer.hardware import LoadedProfile, load_profile, merge
 from lmi_deployer.resolve import resolve
 from lmi_deployer.resources import find_profile
@@ -28,11 +28,6 @@ class Checked:
     title: str
     spec: ResolvedSpec | None
     findings: tuple[Finding, ...]
-
-    @property
-    def is_valid(self) -> bool:
-        """True when nothing stops a deployment."""
-        return not errors_among(self.findings)
 
 
 def read_profile(path: Path) -> LoadedProfile:
@@ -56,7 +51,27 @@ def check_file(path: Path, overrides: Sequence[str] = ()) -> tuple[Checked, ...]
         loaded = read_profile(path)
     except ProfileError as error:
         return (Checked(title=str(path), spec=None, findings=error.findings),)
-    return tuple(check(loaded, hardware, overrides) for hardware in loaded.hardware_names)
+    except InputError as error:
+        place = Place(str(path))
+        found = Finding.error("LMI001", error.problem, place=place, fix=error.fix)
+        return (Checked(title=str(path), spec=None, findings=(found,)),)
+    checked = [check(loaded, hardware, overrides) for hardware in loaded.hardware_names]
+    clashes = tuple(same_names([item.spec for item in checked if item.spec is not None]))
+    if clashes:
+        checked.append(Checked(title=str(path), spec=None, findings=clashes))
+    return tuple(checked)
+
+
+def same_names(specs: Sequence[ResolvedSpec]) -> Iterator[Finding]:
+    """LMI501: hardware profiles that would fight over one endpoint."""
+    first: dict[str, ResolvedSpec] = {}
+    for spec in specs:
+        other = first.setdefault(spec.endpoint.name, spec)
+        if other is not spec:
+            problem = f"{other.hardware} and {spec.hardware} both deploy as {spec.endpoint.name}"
+            fix = "a name for each of them, or none: the default names differ"
+            place, key = spec.place("endpoint.name"), "endpoint.name"
+            yield Finding.error("LMI501", problem, place=place, key=key, fix=fix)
 
 
 def decide(
@@ -70,6 +85,7 @@ def decide(
     loaded = read_profile(find_profile(model))
     checked = [check(loaded, name, overrides) for name in _selected(loaded, hardware)]
     errors = [finding for item in checked for finding in errors_among(item.findings)]
+    errors += same_names([item.spec for item in checked if item.spec is not None])
     if errors:
         raise ProfileError(dict.fromkeys(errors))
     return [(item.spec, item.findings) for item in checked if item.spec is not None]

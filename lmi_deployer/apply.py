@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from lmi_deployer.bundle import Bundle
-from lmi_deployer.deployment import Request
+from lmi_deployer.deployment import VERIFIED_TAG, Request
 from lmi_deployer.errors import DeploymentError, StillRunningError
 from lmi_deployer.invocation import SMOKE_NEW_TOKENS, SMOKE_PROMPT, generated_text, request_body
 from lmi_deployer.plan import Plan
 from lmi_deployer.state import IN_FLIGHT, ObservedEndpoint
 from lmi_deployer.steps import (
+    AddTags,
     AwaitEndpoint,
     CreateEndpoint,
     CreateEndpointConfig,
@@ -22,9 +23,9 @@ from lmi_deployer.steps import (
     DeleteEndpointConfig,
     DeleteModel,
     DeleteObjects,
+    Kind,
     SettleEndpoint,
     Step,
-    TagEndpoint,
     UpdateEndpoint,
     UploadBundle,
     VerifyEndpoint,
@@ -41,17 +42,17 @@ class Endpoints(Protocol):
     def endpoint(self, name: str) -> ObservedEndpoint | None: ...
     def upload(self, folder: str, bundle: Bundle) -> None: ...
     def create_model(self, request: Request) -> None: ...
-    def create_endpoint_config(self, request: Request) -> None: ...
+    def create_endpoint_config(self, request: Request, pause: Callable[[float], None]) -> None: ...
     def create_endpoint(self, request: Request, pause: Callable[[float], None]) -> None: ...
     def update_endpoint(
         self, name: str, endpoint_config: str, pause: Callable[[float], None]
     ) -> None: ...
     def invoke(self, endpoint: str, body: bytes) -> bytes: ...
-    def tag_endpoint(self, name: str, tags: dict[str, str]) -> None: ...
+    def add_tags(self, kind: Kind, name: str, tags: Mapping[str, str]) -> None: ...
     def delete_endpoint(self, name: str) -> None: ...
     def delete_endpoint_config(self, name: str) -> None: ...
     def delete_model(self, name: str) -> None: ...
-    def delete_objects(self, folder: str, paths: tuple[str, ...]) -> None: ...
+    def delete_objects(self, uris: tuple[str, ...]) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +72,9 @@ def apply(
     *,
     clock: Clock,
     say: Callable[[str], None],
-    started: Callable[[Step], None],
+    done: Callable[[Step], None],
 ) -> str | None:
-    """Run every step of a plan, in order, calling `started` before each.
+    """Run every step of a plan, in order, calling `done` after each.
 
     The model's answer, where the plan asks it for one.
 
@@ -83,8 +84,8 @@ def apply(
     """
     answer = None
     for step in plan.steps:
-        started(step)
         answer = _run(step, plan, aws, clock, say) or answer
+        done(step)
     return answer
 
 
@@ -101,16 +102,16 @@ def _run(  # noqa: C901, PLR0912 - one case a kind of step
             aws.create_model(step.request)
         case CreateEndpointConfig():
             say(f"creating endpoint configuration {step.request['EndpointConfigName']}")
-            aws.create_endpoint_config(step.request)
+            aws.create_endpoint_config(step.request, clock.pause)
         case CreateEndpoint():
             say(f"creating endpoint {step.request['EndpointName']}")
             aws.create_endpoint(step.request, clock.pause)
         case UpdateEndpoint():
             say(f"updating endpoint {step.endpoint} to {step.endpoint_config}")
             aws.update_endpoint(step.endpoint, step.endpoint_config, clock.pause)
-        case TagEndpoint():
-            say(f"tagging endpoint {step.endpoint}")
-            aws.tag_endpoint(step.endpoint, dict(step.tags))
+        case AddTags():
+            say(f"tagging {step.kind} {step.name}")
+            aws.add_tags(step.kind, step.name, step.tags)
         case SettleEndpoint():
             _settle(step.endpoint, aws, clock, say)
         case AwaitEndpoint():
@@ -118,7 +119,14 @@ def _run(  # noqa: C901, PLR0912 - one case a kind of step
         case VerifyEndpoint():
             say(f"asking endpoint {step.endpoint} for an answer")
             body = request_body(SMOKE_PROMPT, max_new_tokens=SMOKE_NEW_TOKENS)
-            return generated_text(aws.invoke(step.endpoint, body))
+            answer = generated_text(aws.invoke(step.endpoint, body))
+            if not answer:
+                raise DeploymentError(
+                    f"endpoint {step.endpoint} answers, but generates nothing",
+                    fix=f"read the log group {LOGS}{step.endpoint}",
+                )
+            aws.add_tags("endpoint", step.endpoint, {VERIFIED_TAG: step.endpoint_config})
+            return answer
         case DeleteEndpoint():
             say(f"deleting endpoint {step.endpoint}")
             aws.delete_endpoint(step.endpoint)
@@ -130,8 +138,8 @@ def _run(  # noqa: C901, PLR0912 - one case a kind of step
             say(f"deleting model {step.model}")
             aws.delete_model(step.model)
         case DeleteObjects():
-            say(f"deleting {len(step.paths)} objects below {step.folder}")
-            aws.delete_objects(step.folder, step.paths)
+            say(f"deleting {len(step.uris)} objects on S3")
+            aws.delete_objects(step.uris)
         case _:
             assert_never(step)
     return None

@@ -21,8 +21,12 @@ from lmi_deployer.spec import ResolvedSpec
 
 Request = Mapping[str, Any]
 
-TAG_PREFIX = "lmi-deploy:"
-DEPLOYMENT_TAG = f"{TAG_PREFIX}deployment"
+DEPLOYMENT_TAG = "lmi-deploy:deployment"
+PROFILE_TAG = "lmi-deploy:profile"
+HARDWARE_TAG = "lmi-deploy:hardware"
+FOLDER_TAG = "lmi-deploy:folder"
+VERIFIED_TAG = "lmi-deploy:verified"
+"""On the endpoint: the configuration under which the model last gave an answer."""
 VARIANT = "AllTraffic"
 NAME_HASH_CHARACTERS = 8
 FOLDER_HASH_CHARACTERS = 16
@@ -30,33 +34,49 @@ FOLDER_HASH_CHARACTERS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The account, region and role a deployment goes to."""
+    """The region, role and S3 folder a deployment goes to."""
 
     region: str
-    partition: str
-    account: str
     role_arn: str
     artifacts: str
     """S3 folder, ending in "/", under which each deployment has a folder of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Whose something is: what the tags on everything that `up` makes say."""
+
+    deployment: str
+    """Name of the endpoint, and the first part of every other name."""
+    profile: str
+    hardware: str
+    folder: str
+    """S3 folder of this deployment; every version of its bundle has a folder below it."""
+
+    def owns(self, tags: Mapping[str, str]) -> bool:
+        """True for the tags of something that was made for this hardware profile."""
+        ours = (self.deployment, self.profile, self.hardware)
+        return (tags.get(DEPLOYMENT_TAG), tags.get(PROFILE_TAG), tags.get(HARDWARE_TAG)) == ours
+
+
+@dataclass(frozen=True, kw_only=True)
 class Deployment:
     """Everything that `up` makes for one spec."""
 
-    name: str
-    """Name of the endpoint, and the first part of every other name."""
+    identity: Identity
     bundle: Bundle
-    folder: str
-    """S3 folder of this deployment; every version of its bundle has a folder below it."""
+    bundle_folder: str
+    """S3 folder of this version of the bundle."""
+    tags: Mapping[str, str]
+    """On everything: the identity, and the profile's own."""
     model: Request
     endpoint_config: Request
     endpoint: Request
 
     @property
-    def bundle_folder(self) -> str:
-        """S3 folder of this version of the bundle."""
-        return f"{self.folder}{self.bundle.digest[:FOLDER_HASH_CHARACTERS]}/"
+    def name(self) -> str:
+        """Name of the endpoint."""
+        return self.identity.deployment
 
     @property
     def model_name(self) -> str:
@@ -79,48 +99,51 @@ def image_uri(spec: ResolvedSpec, region: str) -> str:
     return f"{host}/{catalog.DOCKER_REPOSITORY}:{spec.image.tag}"
 
 
-def make_deployment(spec: ResolvedSpec, target: Target) -> Deployment:
-    """The requests that deploy a spec to a target."""
-    name = spec.endpoint.name
-    bundle = make_bundle(spec)
-    folder = f"{target.artifacts}{name}/"
-    tags = _tags(spec)
-    bundle_folder = f"{folder}{bundle.digest[:FOLDER_HASH_CHARACTERS]}/"
-    model = _named("ModelName", name, _model(spec, target, bundle_folder), tags)
-    config = _named("EndpointConfigName", name, _endpoint_config(spec, model["ModelName"]), tags)
-    endpoint = {
-        "EndpointName": name,
-        "EndpointConfigName": config["EndpointConfigName"],
-        "Tags": tags,
-    }
-    return Deployment(
-        name=name,
-        bundle=bundle,
-        folder=folder,
-        model=model,
-        endpoint_config=config,
-        endpoint=endpoint,
+def identity_of(spec: ResolvedSpec, artifacts: str) -> Identity:
+    """Whose everything made for a spec is. `artifacts` is the S3 folder of all deployments."""
+    return Identity(
+        deployment=spec.endpoint.name,
+        profile=spec.name,
+        hardware=spec.hardware,
+        folder=f"{artifacts}{spec.endpoint.name}/",
     )
 
 
-def _tags(spec: ResolvedSpec) -> list[dict[str, str]]:
-    ours = {
-        DEPLOYMENT_TAG: spec.endpoint.name,
-        f"{TAG_PREFIX}profile": spec.name,
-        f"{TAG_PREFIX}hardware": spec.hardware,
+def make_deployment(spec: ResolvedSpec, target: Target) -> Deployment:
+    """The requests that deploy a spec to a target."""
+    identity = identity_of(spec, target.artifacts)
+    bundle = make_bundle(spec)
+    bundle_folder = f"{identity.folder}{bundle.digest[:FOLDER_HASH_CHARACTERS]}/"
+    tags = {
+        **spec.endpoint.tags,
+        DEPLOYMENT_TAG: identity.deployment,
+        PROFILE_TAG: identity.profile,
+        HARDWARE_TAG: identity.hardware,
+        FOLDER_TAG: identity.folder,
     }
-    tags = {**spec.endpoint.tags, **ours}
-    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+    listed = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+    model = _named("ModelName", identity, _model(spec, target, bundle_folder))
+    config = _named("EndpointConfigName", identity, _endpoint_config(spec, model["ModelName"]))
+    endpoint = {
+        "EndpointName": identity.deployment,
+        "EndpointConfigName": config["EndpointConfigName"],
+    }
+    return Deployment(
+        identity=identity,
+        bundle=bundle,
+        bundle_folder=bundle_folder,
+        tags=tags,
+        model={**model, "Tags": listed},
+        endpoint_config={**config, "Tags": listed},
+        endpoint={**endpoint, "Tags": listed},
+    )
 
 
-def _named(
-    key: str, deployment: str, content: dict[str, Any], tags: list[dict[str, str]]
-) -> dict[str, Any]:
-    """A request whose name ends in a hash of all the rest of it."""
-    complete = {**content, "Tags": tags}
-    text = json.dumps(complete, sort_keys=True, separators=(",", ":"))
+def _named(key: str, identity: Identity, content: dict[str, Any]) -> dict[str, Any]:
+    """A request whose name ends in a hash of the rest; tags, which can be changed, stay out."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).hexdigest()[:NAME_HASH_CHARACTERS]
-    return {key: f"{deployment}-{digest}", **complete}
+    return {key: f"{identity.deployment}-{digest}", **content}
 
 
 def _model(spec: ResolvedSpec, target: Target, bundle_folder: str) -> dict[str, Any]:

@@ -33,6 +33,10 @@ class AwsError(LmiDeployError):
     """AWS refused a call, or could not be reached."""
 
 
+class UnreachableError(AwsError):
+    """A call was sent, or could not be, and no answer came: it may have had its effect."""
+
+
 class CredentialsError(AwsError):
     """There are no AWS credentials, or they have expired."""
 
@@ -47,6 +51,12 @@ class ApprovalError(LmiDeployError):
     """The plan needs an approval that nobody could give, or has become stale."""
 
     exit_code = 5
+
+
+class StoppedError(LmiDeployError):
+    """The user stopped the command; what was made stands."""
+
+    exit_code = 130
 
 
 class StillRunningError(LmiDeployError):

@@ -41,6 +41,7 @@ CODES: Mapping[str, str] = {
     "LMI401": "lengths beyond the model's positions",
     "LMI402": "a gated model that the container cannot download",
     "LMI403": "a fact is missing, so a rule could not be checked",
+    "LMI501": "two hardware profiles with one endpoint name",
     "LMI404": "a model that runs its own code, unasked or from an unpinned revision",
 }
 """Every finding's code and what it stands for."""

@@ -40,7 +40,7 @@ _LOGS = "the reason is in the endpoint's log"
 def _lines(text: str) -> list[Any]:
     """The documents of an answer in JSON lines."""
     try:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
     except ValueError as error:
         raise DeploymentError(
             f"the container's answer breaks off: {text[-80:]!r}", fix=_LOGS

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lmi_deployer.deployment import Deployment, Target, make_deployment
+from lmi_deployer.deployment import Deployment, Identity, Target, identity_of, make_deployment
 from lmi_deployer.errors import ApprovalError, InputError
 from lmi_deployer.invocation import generated_text, request_body
 from lmi_deployer.plan import make_down_plan, make_plan
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lmi_deployer.edges.aws import Aws
 
 UNKNOWN_ACCOUNT = "000000000000"
+"""Stands for an account that nothing is known about."""
 
 
 def plan_up(spec: ResolvedSpec, aws: Aws, *, verify: bool = True) -> SavedPlan:
@@ -30,12 +31,42 @@ def plan_up(spec: ResolvedSpec, aws: Aws, *, verify: bool = True) -> SavedPlan:
     """
     target = aws.target(spec.endpoint.role, spec.endpoint.artifacts)
     wanted = _checked_deployment(spec, target)
-    observed = aws.observe(wanted.name, wanted.folder)
+    observed = aws.observe(wanted.identity)
     return SavedPlan(
         plan=make_plan(wanted, observed, verify=verify),
         title=spec.title,
         region=aws.region,
         account=aws.account,
+        missing_bucket=observed.missing_bucket,
+    )
+
+
+def plan_offline(
+    spec: ResolvedSpec,
+    region: str,
+    *,
+    role: str | None = None,
+    artifacts: str | None = None,
+    verify: bool = True,
+) -> SavedPlan:
+    """The plan for an account that nothing is known about, as if nothing were there yet.
+
+    The requests are checked all the same. `role` and `artifacts` come before the profile's own;
+    what neither names, and names that depend on the account, are stand-ins.
+    """
+    unknown = Target(
+        region=region,
+        role_arn=role or spec.endpoint.role or f"arn:aws:iam::{UNKNOWN_ACCOUNT}:role/unknown",
+        artifacts=artifacts
+        or spec.endpoint.artifacts
+        or f"s3://sagemaker-{region}-{UNKNOWN_ACCOUNT}/lmi-deploy/",
+    )
+    wanted = _checked_deployment(spec, unknown)
+    return SavedPlan(
+        plan=make_plan(wanted, ObservedState(), verify=verify),
+        title=spec.title,
+        region=region,
+        account=UNKNOWN_ACCOUNT,
     )
 
 
@@ -52,16 +83,29 @@ def _checked_deployment(spec: ResolvedSpec, target: Target) -> Deployment:
     return wanted
 
 
-def plan_down(spec: ResolvedSpec, aws: Aws) -> SavedPlan:
-    """The plan that removes all that was made for a spec; changes nothing."""
-    name = spec.endpoint.name
-    folder = f"{spec.endpoint.artifacts or aws.artifacts}{name}/"
+def is_up_to_date(spec: ResolvedSpec, aws: Aws) -> bool:
+    """True when nothing would change, whatever the execution role that the live model has."""
+    role = spec.endpoint.role or aws.live_role(spec.endpoint.name)
+    if role is None:
+        return False
+    target = aws.target(role, spec.endpoint.artifacts)
+    wanted = make_deployment(spec, target)
+    return not make_plan(wanted, aws.observe(wanted.identity), verify=False).steps
+
+
+def plan_down(identity: Identity, title: str, aws: Aws) -> SavedPlan:
+    """The plan that removes all that was made for a deployment; changes nothing."""
     return SavedPlan(
-        plan=make_down_plan(name, folder, aws.observe(name, folder)),
-        title=spec.title,
+        plan=make_down_plan(identity, aws.observe(identity)),
+        title=title,
         region=aws.region,
         account=aws.account,
     )
+
+
+def identity_for(spec: ResolvedSpec, aws: Aws) -> Identity:
+    """Whose everything made for a spec in this account is."""
+    return identity_of(spec, aws.artifacts(spec.endpoint.artifacts))
 
 
 def refuse_stale(saved: SavedPlan, aws: Aws) -> None:
@@ -72,33 +116,12 @@ def refuse_stale(saved: SavedPlan, aws: Aws) -> None:
             f"the credentials are for {aws.account} in {aws.region}",
             fix="other credentials, or a new plan",
         )
-    observed = aws.observe(saved.plan.deployment, saved.plan.folder)
+    observed = aws.observe(saved.plan.identity)
     if observed.digest != saved.plan.observed_digest:
         raise ApprovalError(
             f"{saved.title} has changed on AWS since the plan was made",
             fix="make a new plan and look at it",
         )
-
-
-def plan_offline(spec: ResolvedSpec, region: str) -> SavedPlan:
-    """The plan for an account that nothing is known about, as if nothing were there yet.
-
-    The requests are checked all the same. Names that depend on the account are not the real ones.
-    """
-    unknown = Target(
-        region=region,
-        partition="aws",
-        account=UNKNOWN_ACCOUNT,
-        role_arn=f"arn:aws:iam::{UNKNOWN_ACCOUNT}:role/unknown",
-        artifacts=f"s3://sagemaker-{region}-{UNKNOWN_ACCOUNT}/lmi-deploy/",
-    )
-    wanted = _checked_deployment(spec, unknown)
-    return SavedPlan(
-        plan=make_plan(wanted, ObservedState()),
-        title=spec.title,
-        region=region,
-        account=UNKNOWN_ACCOUNT,
-    )
 
 
 def invoke(endpoint: str, prompt: str, max_new_tokens: int, aws: Aws) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from lmi_deployer import steps
 from lmi_deployer.bundle import bundle_from_json
+from lmi_deployer.deployment import Identity
 from lmi_deployer.errors import InputError
 from lmi_deployer.plan import Plan
 from lmi_deployer.steps import Step
+
+T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 STEP_TYPES: Mapping[str, type[Step]] = {
@@ -24,7 +28,7 @@ STEP_TYPES: Mapping[str, type[Step]] = {
         steps.CreateEndpointConfig,
         steps.CreateEndpoint,
         steps.UpdateEndpoint,
-        steps.TagEndpoint,
+        steps.AddTags,
         steps.SettleEndpoint,
         steps.AwaitEndpoint,
         steps.VerifyEndpoint,
@@ -44,22 +48,31 @@ class SavedPlan:
     title: str
     region: str
     account: str
+    missing_bucket: str | None = None
+    """The bucket that has to be made before the plan can be applied."""
 
 
 def plan_as_json(saved: SavedPlan) -> dict[str, Any]:
     """The document that `plan --out` writes and `-o json` prints."""
     plan = saved.plan
-    return {
+    document = {
         "schema_version": SCHEMA_VERSION,
         "title": saved.title,
         "region": saved.region,
         "account": saved.account,
-        "deployment": plan.deployment,
-        "folder": plan.folder,
+        "missing_bucket": saved.missing_bucket,
+        "identity": asdict(plan.identity),
         "observed": plan.observed_digest,
         "steps": [{"step": type(step).__name__, **asdict(step)} for step in plan.steps],
         "bundle": plan.bundle.as_json(),
     }
+    return {**document, "digest": _digest(document)}
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 of a plan: what was approved is what is applied, not what somebody made of it."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parse_plan(text: str, file: str) -> SavedPlan:
@@ -74,10 +87,12 @@ def parse_plan(text: str, file: str) -> SavedPlan:
                 f"{SCHEMA_VERSION}",
                 fix=fix,
             )
+        digest = document.pop("digest")
+        if digest != _digest(document):
+            raise InputError(f"{file} has been changed since lmi-deploy saved it", fix=fix)
         return SavedPlan(
             plan=Plan(
-                deployment=str(document["deployment"]),
-                folder=str(document["folder"]),
+                identity=_checked(Identity, document["identity"]),
                 bundle=bundle_from_json(document["bundle"]),
                 steps=tuple(_step(item) for item in document["steps"]),
                 observed_digest=str(document["observed"]),
@@ -85,6 +100,7 @@ def parse_plan(text: str, file: str) -> SavedPlan:
             title=str(document["title"]),
             region=str(document["region"]),
             account=str(document["account"]),
+            missing_bucket=document["missing_bucket"],
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{file} is not a plan that lmi-deploy has saved", fix=fix) from error
@@ -92,7 +108,11 @@ def parse_plan(text: str, file: str) -> SavedPlan:
 
 def _step(item: Mapping[str, Any]) -> Step:
     fields = {key: value for key, value in item.items() if key != "step"}
+    return _checked(STEP_TYPES[item["step"]], fields)
+
+
+def _checked(kind: type[T], fields: Any) -> T:
     try:
-        return TypeAdapter(STEP_TYPES[item["step"]]).validate_python(fields)
+        return TypeAdapter(kind).validate_python(fields)
     except ValidationError as error:
-        raise ValueError(f"{item['step']} with other fields") from error
+        raise ValueError(f"{kind.__name__} with other fields") from error

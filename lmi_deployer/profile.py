@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from lmi_deployer.catalog.rows import Backend, QuantizeMethod
+from lmi_deployer.s3 import FOLDER_FORM, S3_FOLDER, is_folder
 
 API_VERSION = "lmi-deploy/v1"
 Auto = Literal["auto"]
@@ -38,7 +39,9 @@ HardwareName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", min_length=1, max_length=23)
 ]
 """Both names, a hash and two dashes together make a name that SageMaker takes (63 characters)."""
-S3Prefix = Annotated[str, StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.*$")]
+EndpointName = Annotated[
+    str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", max_length=54)
+]
 TagText = Annotated[str, AfterValidator(_is_tag_text)]
 TagKey = Annotated[
     TagText, StringConstraints(min_length=1, max_length=128), AfterValidator(_is_free)
@@ -49,13 +52,15 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 OptionValue = str | int | float | bool
 
 
-def _ends_in_slash(uri: str) -> str:
-    if not uri.endswith("/"):
-        raise ValueError("must end in '/', since it names a prefix and not one object")
+def _is_folder(uri: str) -> str:
+    if not is_folder(uri):
+        raise ValueError(FOLDER_FORM)
     return uri
 
 
-S3Folder = Annotated[S3Prefix, AfterValidator(_ends_in_slash)]
+S3Folder = Annotated[
+    str, AfterValidator(_is_folder), Field(json_schema_extra={"pattern": S3_FOLDER})
+]
 
 
 class Section(BaseModel):
@@ -175,9 +180,7 @@ class VpcSection(Section):
 class EndpointSection(Section):
     """The SageMaker endpoint."""
 
-    name: (
-        Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,53}$")] | None
-    ) = None
+    name: EndpointName | None = None
     """`<profile>-<hardware profile>` when left out. Nine characters are kept free for a hash."""
     mode: Literal["realtime"] | None = None
     instances: PositiveInt | InstanceCounts | None = None
@@ -205,7 +208,7 @@ class Settings(Section):
     max_rolling_batch_size: PositiveInt | Auto | None = None
     quantize: Literal["none"] | QuantizeSection | None = None
     output_formatter: Literal["json", "jsonlines"] | None = None
-    model_loading_timeout_seconds: Annotated[int, Field(ge=60, le=3600)] | Auto | None = None
+    model_loading_timeout_seconds: Annotated[int, Field(ge=60, le=3300)] | Auto | None = None
     predict_timeout_seconds: PositiveInt | None = None
     trtllm: TrtllmSection | None = None
     lmi_dist: LmiDistSection | None = None

@@ -113,8 +113,8 @@ def step_line(step: Step) -> StepLine:  # noqa: C901, PLR0911, PLR0912 - one cas
         case steps.UpdateEndpoint():
             note = f"{step.previous_config} -> {step.endpoint_config}"
             return StepLine("~", "endpoint", step.endpoint, note)
-        case steps.TagEndpoint():
-            return StepLine("~", "endpoint tags", step.endpoint, ", ".join(step.tags))
+        case steps.AddTags():
+            return StepLine("~", f"{step.kind} tags", step.name, ", ".join(step.tags))
         case steps.SettleEndpoint():
             return StepLine(".", "wait", step.endpoint, f"it is {step.status}")
         case steps.AwaitEndpoint():
@@ -128,7 +128,8 @@ def step_line(step: Step) -> StepLine:  # noqa: C901, PLR0911, PLR0912 - one cas
         case steps.DeleteModel():
             return StepLine("-", "sagemaker_model", step.model)
         case steps.DeleteObjects():
-            return StepLine("-", "objects", step.folder, f"{len(step.paths)} objects")
+            more = len(step.uris) - 1
+            return StepLine("-", "object", step.uris[0], f"and {more} more" if more else "")
         case _:
             assert_never(step)
 

@@ -45,6 +45,13 @@ def shipped_profiles() -> dict[str, Path]:
     return {path.stem: path for path in sorted(data_folder("profiles").glob("*.yaml"))}
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
+
+
 def find_profile(model: str, *, cwd: Path | None = None) -> Path:
     """The file of a profile given as a path, or as a name in ./profiles or among the shipped ones.
 
@@ -53,7 +60,7 @@ def find_profile(model: str, *, cwd: Path | None = None) -> Path:
     here = cwd or Path()
     if model.endswith((".yaml", ".yml")) or "/" in model:
         path = here / model
-        if not path.is_file():
+        if not _is_file(path):
             raise InputError(f"there is no file {model}", fix="a path to a profile, or its name")
         return path
     own = {path.stem: path for path in sorted((here / "profiles").glob("*.yaml"))}

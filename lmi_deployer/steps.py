@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from lmi_deployer.deployment import Request
+
+Kind = Literal["model", "endpoint-config", "endpoint"]
+"""What can be tagged, as it is called in an ARN."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,11 @@ class UpdateEndpoint:
 
 
 @dataclass(frozen=True)
-class TagEndpoint:
-    """Give the endpoint the tags that a changed profile asks for; others stay."""
+class AddTags:
+    """Give something that exists the tags that a changed profile asks for; others stay."""
 
-    endpoint: str
+    kind: Kind
+    name: str
     tags: Mapping[str, str]
 
 
@@ -71,9 +76,13 @@ class AwaitEndpoint:
 
 @dataclass(frozen=True)
 class VerifyEndpoint:
-    """Send one small request; what the endpoint replaces is deleted only after it answered."""
+    """Send one small request, and note in a tag that the model answered it.
+
+    What the endpoint replaces is deleted only after that.
+    """
 
     endpoint: str
+    endpoint_config: str
 
 
 @dataclass(frozen=True)
@@ -100,10 +109,9 @@ class DeleteModel:
 
 @dataclass(frozen=True)
 class DeleteObjects:
-    """Delete objects below the deployment's S3 folder."""
+    """Delete objects of this deployment."""
 
-    folder: str
-    paths: tuple[str, ...]
+    uris: tuple[str, ...]
 
 
 Step = (
@@ -112,7 +120,7 @@ Step = (
     | CreateEndpointConfig
     | CreateEndpoint
     | UpdateEndpoint
-    | TagEndpoint
+    | AddTags
     | SettleEndpoint
     | AwaitEndpoint
     | VerifyEndpoint

@@ -24,8 +24,6 @@ profiles:
 
 TARGET = Target(
     region="us-east-1",
-    partition="aws",
-    account="123456789012",
     role_arn="arn:aws:iam::123456789012:role/serving",
     artifacts="s3://acme-models/lmi-deploy/",
 )

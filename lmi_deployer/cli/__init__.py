@@ -6,12 +6,14 @@ for YAML, pydantic or AWS.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from types import ModuleType
+from types import FrameType, ModuleType
 
 import click
 
@@ -110,7 +112,15 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with a status of docs/commands.md."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
     sys.exit(run(arguments))
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """A cancelled CI job or a closed terminal is Ctrl-C from somebody else."""
+    raise KeyboardInterrupt
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -128,10 +138,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _print_error(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted: nothing was changed", err=True)
+        click.echo("\ninterrupted; the same command goes on", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone, as `head` does; there is nobody left to tell.
+    except OSError as error:
+        if sys.stdout is not None and error.filename is not None:
+            raise  # a bug: every file that a user names is read and written in edges/files.py
+        # The reader of our output has gone, as `head` does, or the disk it goes to is full.
+        if error.errno != errno.EPIPE:
+            sys.stderr.write(f"error: the output cannot be written: {error.strerror}\n")
         sys.stdout = None
         return 1
     return status if isinstance(status, int) else 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lmi_deployer import live, report
+from lmi_deployer import live
 from lmi_deployer.cli.connection import connected
 from lmi_deployer.cli.options import (
     AwsOptions,
@@ -15,7 +15,8 @@ from lmi_deployer.cli.options import (
     quiet_option,
     yes_option,
 )
-from lmi_deployer.cli.output import painter, print_json, say
+from lmi_deployer.cli.output import print_document, progress
+from lmi_deployer.cli.pages import steps_page
 from lmi_deployer.cli.running import Run, approve
 from lmi_deployer.edges.files import read_text
 from lmi_deployer.plan_file import parse_plan
@@ -30,18 +31,19 @@ from lmi_deployer.plan_file import parse_plan
 def command(file: Path, where: AwsOptions, output: str, yes: bool, quiet: bool) -> int:
     """Run exactly the plan in FILE, unless AWS has changed since it was made."""
     saved = parse_plan(read_text(file), str(file))
+    as_json = output == "json"
     with connected(where) as connection:
+        click.echo(steps_page(saved, connection.where), err=as_json)
         live.refuse_stale(saved, connection.aws)
-        page = f"{saved.title}    {saved.region}    {connection.where or ''}".rstrip()
-        click.echo(f"{page}\n\n{report.plan_text(saved.plan, painter())}\n", err=output == "json")
         if saved.plan.steps:
-            approve([saved.plan], yes=yes)
-        answer = Run(saved.plan, connection, (lambda _line: None) if quiet else say).go()
-        name = saved.plan.deployment
+            approve([saved], yes=yes)
+        answer = Run(saved, connection, progress(quiet=quiet)).go()
+        name = saved.plan.identity.deployment
         endpoint = connection.aws.endpoint(name)
         status = endpoint.status if endpoint else None
-    if output == "json":
-        print_json({"schema_version": 1, "endpoint": name, "status": status, "answer": answer})
+    if as_json:
+        result = {"endpoint": name, "status": status, "answer": answer}
+        print_document(sandbox=where.sandbox, deployments=[result])
     else:
         click.echo(f"{saved.title} is {status} as endpoint {name}")
     return 0

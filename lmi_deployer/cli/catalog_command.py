@@ -9,7 +9,7 @@ import click
 
 from lmi_deployer import catalog, report
 from lmi_deployer.cli.options import output_option
-from lmi_deployer.cli.output import print_json
+from lmi_deployer.cli.output import print_document, print_json
 from lmi_deployer.errors import InputError
 from lmi_deployer.nearest import did_you_mean
 
@@ -81,7 +81,7 @@ def command(kind: str, name: str | None, output: str) -> int:
             raise InputError(f"the catalog has no {name!r}", fix=did_you_mean(name, rows))
         print_json(rows[name])
     elif output == "json":
-        print_json({"schema_version": 1, kind: list(rows.values())})
+        print_document(**{kind: list(rows.values())})
     else:
         body = [[show(row) for _, show in columns] for row in rows.values()]
         click.echo(report.table([[heading for heading, _ in columns], *body]))

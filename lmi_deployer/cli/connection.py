@@ -30,6 +30,10 @@ class Connection:
     ends_with_command: bool
     """True for a sandbox that this command started and that leaves nothing behind."""
 
+    def marked(self, line: str) -> str:
+        """A line of output that says when it is about a sandbox."""
+        return line if self.where is None else f"{line}    {self.where}"
+
 
 @contextmanager
 def connected(options: AwsOptions) -> Iterator[Connection]:
@@ -87,7 +91,7 @@ def _to_sandbox(
         access_key_id=sandbox.access_key_id,
         secret_access_key=sandbox.secret_access_key,
         role_arn=options.role or sandbox.role_arn,
-        artifacts=options.artifacts or sandbox.artifacts,
+        artifacts=options.artifacts,
     )
     return Connection(
         aws=Aws(settings),

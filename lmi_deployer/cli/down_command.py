@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lmi_deployer import api, live, report
+from lmi_deployer import api, live
 from lmi_deployer.cli.connection import connected
 from lmi_deployer.cli.options import (
     AwsOptions,
@@ -14,8 +14,11 @@ from lmi_deployer.cli.options import (
     quiet_option,
     yes_option,
 )
-from lmi_deployer.cli.output import painter, print_json, say
+from lmi_deployer.cli.output import print_document, progress
+from lmi_deployer.cli.pages import steps_page
 from lmi_deployer.cli.running import Run, approve
+from lmi_deployer.edges.aws import Aws
+from lmi_deployer.plan_file import SavedPlan
 
 
 @click.command("down")
@@ -33,25 +36,42 @@ def command(
     yes: bool,
     quiet: bool,
 ) -> int:
-    """Remove everything that `up` made for a hardware profile, and nothing else."""
-    decided = api.decide(model, hardware, overrides)
+    """Remove everything that `up` made for a hardware profile, and nothing else.
+
+    MODEL may also be the name of an endpoint, as `lmi-deploy status` shows it; its profile is not
+    needed then.
+    """
+    as_json = output == "json"
     with connected(where) as connection:
-        saved = [live.plan_down(spec, connection.aws) for spec, _ in decided]
+        saved = _plans(model, hardware, overrides, connection.aws)
         pending = [item for item in saved if item.plan.steps]
         for item in pending:
-            page = f"{item.title}    {item.region}    {connection.where or ''}".rstrip()
-            text = report.plan_text(item.plan, painter())
-            click.echo(f"{page}\n\n{text}\n", err=output == "json")
+            click.echo(steps_page(item, connection.where), err=as_json)
         if pending:
-            approve([item.plan for item in pending], yes=yes)
+            approve(pending, yes=yes)
         for item in pending:
-            Run(item.plan, connection, (lambda _line: None) if quiet else say).go()
-    if output == "json":
+            Run(item, connection, progress(quiet=quiet)).go()
+            if not as_json:
+                click.echo(f"{item.title}: removed")
+    if as_json:
         removed = [
-            {"deployment": item.plan.deployment, "removed": bool(item.plan.steps)} for item in saved
+            {"endpoint": item.plan.identity.deployment, "removed": bool(item.plan.steps)}
+            for item in saved
         ]
-        print_json({"schema_version": 1, "sandbox": where.sandbox, "deployments": removed})
-        return 0
-    for item in saved:
-        click.echo(f"{item.title}: {'removed' if item.plan.steps else 'nothing to remove'}")
+        print_document(sandbox=where.sandbox, deployments=removed)
+    elif not pending:
+        titles = ", ".join(item.title for item in saved)
+        click.echo(connection.marked(f"{titles}: nothing to remove"))
     return 0
+
+
+def _plans(
+    model: str, hardware: tuple[str, ...], overrides: tuple[str, ...], aws: Aws
+) -> list[SavedPlan]:
+    identity = None if hardware or overrides else aws.identity(model)
+    if identity is not None:
+        return [live.plan_down(identity, model, aws)]
+    return [
+        live.plan_down(live.identity_for(spec, aws), spec.title, aws)
+        for spec, _ in api.decide(model, hardware, overrides)
+    ]

@@ -7,7 +7,7 @@ import click
 from lmi_deployer import live
 from lmi_deployer.cli.connection import connected
 from lmi_deployer.cli.options import AwsOptions, aws_options, output_option
-from lmi_deployer.cli.output import print_json, say
+from lmi_deployer.cli.output import print_document, say
 from lmi_deployer.invocation import SMOKE_PROMPT
 
 
@@ -33,8 +33,7 @@ def command(endpoint: str, where: AwsOptions, output: str, prompt: str, max_new_
         if connection.where and output == "text":
             say(connection.where)
     if output == "json":
-        document = {"schema_version": 1, "sandbox": where.sandbox}
-        print_json({**document, "endpoint": endpoint, "generated_text": text})
+        print_document(sandbox=where.sandbox, endpoint=endpoint, generated_text=text)
     else:
         click.echo(text)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 from collections.abc import Callable
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
+
+from lmi_deployer.s3 import FOLDER_FORM, is_folder
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -30,17 +34,27 @@ class AwsOptions:
     sandbox_state: Path | None
 
     @property
-    def suffix(self) -> str:
-        """What a follow-up command needs to reach the same place."""
+    def place(self) -> str:
+        """What a follow-up command needs to reach the same account."""
         flags = [" --sandbox"] if self.sandbox else []
-        if self.sandbox and self.sandbox_state:
-            flags.append(f" --sandbox-state {shlex.quote(str(self.sandbox_state))}")
-        flags += [f" --region {self.region}"] if self.region else []
-        flags += [f" --aws-profile {shlex.quote(self.aws_profile)}"] if self.aws_profile else []
+        state = self.sandbox_state if self.sandbox else None
+        for flag, value in (
+            ("--sandbox-state", state),
+            ("--region", self.region),
+            ("--aws-profile", self.aws_profile),
+        ):
+            flags += [f" {flag} {shlex.quote(str(value))}"] if value else []
         return "".join(flags)
 
+    @property
+    def suffix(self) -> str:
+        """What a follow-up command needs to mean the same deployment there."""
+        flags = [f" --role {shlex.quote(self.role)}"] if self.role else []
+        flags += [f" --artifacts {self.artifacts}"] if self.artifacts else []
+        return self.place + "".join(flags)
 
-def model_argument(function: Function) -> Function:
+
+def model_argument(function: Function, *, required: bool = True) -> Function:
     """Add MODEL, -p/--profile and --set."""
     function = click.option(
         "--set",
@@ -59,7 +73,12 @@ def model_argument(function: Function) -> Function:
         shell_complete=_complete_hardware,
         help="Hardware profile: a name, several with commas, or `all`.",
     )(function)
-    return click.argument("model", metavar="MODEL", shell_complete=_complete_model)(function)
+    return click.argument(
+        "model",
+        metavar="MODEL" if required else "[MODEL]",
+        required=required,
+        shell_complete=_complete_model,
+    )(function)
 
 
 def aws_options(function: Function) -> Function:
@@ -100,15 +119,21 @@ def aws_options(function: Function) -> Function:
     )
     names = ("region", "aws_profile", "role", "artifacts", "sandbox", "sandbox_state")
 
+    @functools.wraps(function)
     def gathered(*args: Any, **values: Any) -> Any:
-        where = AwsOptions(**{name: values.pop(name) for name in names})
-        return function(*args, where=where, **values)
+        given = {name: values.pop(name) for name in names}
+        source = click.get_current_context().get_parameter_source("sandbox_state")
+        # On the command line it can mean nothing else; a variable may be set for other commands.
+        given["sandbox"] |= source is ParameterSource.COMMANDLINE
+        if given["sandbox"] and given["aws_profile"]:
+            raise click.UsageError("--aws-profile names a real account; leave it out in a sandbox")
+        return function(*args, where=AwsOptions(**given), **values)
 
-    gathered.__name__, gathered.__doc__ = function.__name__, function.__doc__
-    gathered.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    decorated: Any = gathered
     for option in reversed(options):
-        gathered = option(gathered)
-    return gathered  # type: ignore[return-value]
+        decorated = option(decorated)
+    result: Function = decorated
+    return result
 
 
 output_option = click.option(
@@ -132,9 +157,10 @@ def _split(values: tuple[str, ...]) -> tuple[str, ...]:
 def _folder(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     if value is None:
         return None
-    if not value.startswith("s3://") or len(value) == len("s3://"):
-        raise click.BadParameter("must be of the form s3://bucket/prefix/")
-    return value if value.endswith("/") else f"{value}/"
+    folder = value if value.endswith("/") else f"{value}/"
+    if not is_folder(folder):
+        raise click.BadParameter(FOLDER_FORM)
+    return folder
 
 
 def _complete_model(

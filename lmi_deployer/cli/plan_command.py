@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import Any
 
 import click
 
 from lmi_deployer import api, live, report
 from lmi_deployer.cli.connection import connected
 from lmi_deployer.cli.options import AwsOptions, aws_options, model_argument, output_option
-from lmi_deployer.cli.output import print_json, say
-from lmi_deployer.cli.up_command import DEFAULT_REGION, plan_page, unknown_plan_page
+from lmi_deployer.cli.output import print_document, say
+from lmi_deployer.cli.pages import plan_page, unknown_plan_page
 from lmi_deployer.edges.files import write_text
 from lmi_deployer.errors import CredentialsError, InputError
 from lmi_deployer.findings import Finding
-from lmi_deployer.plan_file import SavedPlan, plan_as_json
+from lmi_deployer.plan_file import plan_as_json
 from lmi_deployer.spec import ResolvedSpec
 
 CHANGES = 3
@@ -53,53 +53,64 @@ def command(
     if out is not None and (len(decided) != 1 or offline):
         raise InputError("--out saves one plan against a live account", fix="name one profile")
     if offline:
-        _show_offline(decided, where, output)
-        return 0
+        show_offline(decided, where, as_json=output == "json", verify=not no_smoke)
+        return CHANGES if exit_code else 0
     try:
         with connected(where) as connection:
-            saved = [
+            planned = [
                 (live.plan_up(spec, connection.aws, verify=not no_smoke), spec, notes)
                 for spec, notes in decided
             ]
-            where_shown = connection.where
-    except CredentialsError as error:
-        _show_offline(decided, where, output)
-        raise error from None
+    except CredentialsError:
+        show_offline(decided, where, as_json=output == "json", verify=not no_smoke)
+        raise
     if out is not None:
-        write_text(out, json.dumps(plan_as_json(saved[0][0]), indent=2) + "\n")
-        say(f"saved to {out}; run it with: lmi-deploy apply {out}{where.suffix}")
+        write_text(out, json.dumps(plan_as_json(planned[0][0]), indent=2) + "\n")
+        say(f"saved to {out}; run it with: lmi-deploy apply {out}{where.place}")
     if output == "json":
-        plans = [report.saved_plan_as_json(*item) for item in saved]
-        print_json(_document(plans, where, live_state="known"))
+        plans = [report.saved_plan_as_json(*item) for item in planned]
+        print_document(sandbox=where.sandbox, live_state="known", plans=plans)
     else:
-        for plan, spec, notes in saved:
-            if plan.plan.steps:
-                click.echo(plan_page(plan, spec, notes, where_shown))
+        for saved, spec, notes in planned:
+            if saved.plan.steps:
+                click.echo(plan_page(saved, spec, notes, connection.where))
             else:
-                click.echo(f"{spec.title} is up to date: nothing to do")
-    has_changes = any(plan.plan.steps for plan, _, _ in saved)
+                click.echo(connection.marked(f"{spec.title} is up to date: nothing to do"))
+    has_changes = any(saved.plan.steps for saved, _, _ in planned)
     return CHANGES if exit_code and has_changes else 0
 
 
-def _show_offline(
-    decided: list[tuple[ResolvedSpec, tuple[Finding, ...]]], where: AwsOptions, output: str
+def show_offline(
+    decided: list[tuple[ResolvedSpec, tuple[Finding, ...]]],
+    where: AwsOptions,
+    *,
+    as_json: bool,
+    verify: bool,
+    err: bool = False,
 ) -> None:
-    region = where.region or DEFAULT_REGION
-    saved: list[tuple[SavedPlan, ResolvedSpec, tuple[Finding, ...]]] = [
-        (live.plan_offline(spec, region), spec, notes) for spec, notes in decided
+    """Show the plans for an account that cannot be read, as if nothing were there."""
+    planned = [
+        (
+            live.plan_offline(
+                spec,
+                where.region or configured_region(),
+                role=where.role,
+                artifacts=where.artifacts,
+                verify=verify,
+            ),
+            spec,
+            notes,
+        )
+        for spec, notes in decided
     ]
-    if output == "json":
-        plans = [report.saved_plan_as_json(*item) for item in saved]
-        print_json(_document(plans, where, live_state="unknown"))
+    if as_json:
+        plans = [report.saved_plan_as_json(*item) for item in planned]
+        print_document(sandbox=where.sandbox, live_state="unknown", plans=plans)
         return
-    for plan, spec, notes in saved:
-        click.echo(unknown_plan_page(plan, spec, notes))
+    for saved, spec, notes in planned:
+        click.echo(unknown_plan_page(saved, spec, notes), err=err)
 
 
-def _document(plans: list[Any], where: AwsOptions, *, live_state: str) -> dict[str, Any]:
-    return {
-        "schema_version": 1,
-        "sandbox": where.sandbox,
-        "live_state": live_state,
-        "plans": plans,
-    }
+def configured_region() -> str:
+    """The region of the environment, or the one that most examples use."""
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"

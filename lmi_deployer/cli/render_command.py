@@ -39,6 +39,8 @@ def command(
     model: str, hardware: tuple[str, ...], overrides: tuple[str, ...], form: str, out: Path | None
 ) -> int:
     """Print serving.properties, or write the files that would be uploaded."""
+    if out is not None and form != "properties":
+        raise click.UsageError("--format is for printing; --out writes what would be uploaded")
     decided = api.decide(model, hardware, overrides)
     if len(decided) != 1 and out is None:
         raise InputError("several hardware profiles need a folder each", fix="--out FOLDER")

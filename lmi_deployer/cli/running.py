@@ -9,64 +9,83 @@ from dataclasses import dataclass, field
 
 import click
 
-from lmi_deployer import report
+from lmi_deployer import live, report
 from lmi_deployer.apply import apply
 from lmi_deployer.cli.connection import Connection
 from lmi_deployer.cli.output import is_terminal
-from lmi_deployer.errors import ApprovalError, LmiDeployError
-from lmi_deployer.plan import Plan
+from lmi_deployer.errors import (
+    ApprovalError,
+    AwsError,
+    InputError,
+    LmiDeployError,
+    StoppedError,
+    UnreachableError,
+)
+from lmi_deployer.plan_file import SavedPlan
 from lmi_deployer.steps import CreateEndpoint, DeleteEndpoint, Step, UpdateEndpoint
-
-
-class InterruptedError(LmiDeployError):  # noqa: A001 - the builtin is about system calls
-    """The user stopped the command; what was made stands."""
-
-    exit_code = 130
 
 
 @dataclass
 class Run:
     """One plan being applied: remembers how far it came, to report it when it stops early."""
 
-    plan: Plan
+    saved: SavedPlan
     connection: Connection
     say: Callable[[str], None]
-    started: list[Step] = field(default_factory=list)
+    done: list[Step] = field(default_factory=list)
 
     def go(self) -> str | None:
         """Apply the plan; the model's answer, if it was asked for one.
 
-        Whatever stops it is raised again, after saying what was left behind.
+        Whatever stops it is raised again, after saying what was left behind. Raises ApprovalError
+        when AWS has changed since the plan was made.
         """
+        plan = self.saved.plan
+        if not plan.steps:
+            return None
+        live.refuse_stale(self.saved, self.connection.aws)
         try:
             return apply(
-                self.plan,
+                plan,
                 self.connection.aws,
                 clock=self.connection.clock,
                 say=self.say,
-                started=self.started.append,
+                done=self.done.append,
             )
         except KeyboardInterrupt:
-            raise InterruptedError(
-                f"interrupted; nothing was undone. {self._left_behind()}".rstrip(),
+            raise StoppedError(
+                f"interrupted; nothing was undone. {self._left_behind(is_certain=False)}".rstrip(),
                 fix=f"go on with `{same_command()}`",
             ) from None
         except LmiDeployError as error:
-            if left_behind := self._left_behind():
-                self.say(left_behind)
-            raise error from None
+            is_refusal = isinstance(error, AwsError) and not isinstance(error, UnreachableError)
+            if left_behind := self._left_behind(is_certain=is_refusal):
+                click.echo(left_behind, err=True)
+            raise
 
-    def _left_behind(self) -> str:
-        """What the steps so far have made, and whether it may be costing money."""
-        lines = [report.step_line(step) for step in self.started]
-        made = [f"{line.kind} {line.name}" for line in lines if line.sign == "+"]
+    def _left_behind(self, *, is_certain: bool) -> str:
+        """What the steps so far have made, and whether it may be costing money.
+
+        `is_certain` says that the step which stopped the run has had no effect.
+        """
+        pending = self.saved.plan.steps[len(self.done)] if not is_certain else None
+        made = [_words(step) for step in self.done if report.step_line(step).sign == "+"]
         text = f"Made so far: {', '.join(made)}." if made else ""
-        if any(isinstance(step, CreateEndpoint | UpdateEndpoint) for step in self.started):
+        if pending is not None and report.step_line(pending).sign == "+":
+            text += f" Perhaps made as well: {_words(pending)}."
+        begun = [*self.done, *([pending] if pending else [])]
+        if any(isinstance(step, CreateEndpoint | UpdateEndpoint) for step in begun):
+            name = self.saved.plan.identity.deployment
             text += (
-                f" Endpoint {self.plan.deployment} may be running and costing money; "
-                "`lmi-deploy status` shows it, `lmi-deploy down` removes it."
+                f" Endpoint {name} may be running and costing money; `lmi-deploy status` shows "
+                f"it, `lmi-deploy down {name}` removes it."
             )
         return text.strip()
+
+
+def _words(step: Step) -> str:
+    line = report.step_line(step)
+    return f"{line.kind} {line.name}"
 
 
 def same_command() -> str:
@@ -74,13 +93,20 @@ def same_command() -> str:
     return shlex.join(["lmi-deploy", *sys.argv[1:]])
 
 
-def approve(plans: Sequence[Plan], *, yes: bool) -> None:
+def approve(plans: Sequence[SavedPlan], *, yes: bool) -> None:
     """Ask whether to go on. Raises ApprovalError when nobody says so."""
+    for saved in plans:
+        if saved.missing_bucket is not None:
+            raise InputError(
+                f"there is no bucket {saved.missing_bucket} for the rendered files",
+                fix=f"aws s3 mb s3://{saved.missing_bucket} --region {saved.region}, "
+                "or another one with --artifacts",
+            )
     if yes:
         return
     if not is_terminal():
         raise ApprovalError("this needs an approval", fix="--yes, or a terminal to answer on")
-    deletes = any(isinstance(step, DeleteEndpoint) for plan in plans for step in plan.steps)
+    deletes = any(isinstance(step, DeleteEndpoint) for saved in plans for step in saved.plan.steps)
     question = "Go on? An endpoint will be deleted" if deletes else "Deploy?"
     if not click.confirm(question, default=False, err=True):
         raise ApprovalError("not approved; nothing was changed")

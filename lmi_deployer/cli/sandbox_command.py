@@ -52,6 +52,7 @@ def serve(port: int, region: str, state: Path | None) -> int:
         click.echo(f"export AWS_ACCESS_KEY_ID={settings.access_key_id}")
         click.echo(f"export AWS_SECRET_ACCESS_KEY={settings.secret_access_key}")
         click.echo(f"export AWS_REGION={settings.region}")
+        click.echo(f"export AWS_DEFAULT_REGION={settings.region}")
         click.echo(f"export LMI_DEPLOY_ROLE={settings.role_arn}")
         say(f"sandbox for {region} at {settings.endpoint_url}; Ctrl-C stops it")
         try:

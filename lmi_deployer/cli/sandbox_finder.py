@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
+from lmi_deployer.errors import InputError
 from lmi_deployer.sandbox import SandboxSettings
 
 ANSWER_SECONDS = 2
@@ -28,9 +29,20 @@ def _file() -> Path:
 def announced(settings: SandboxSettings) -> Iterator[None]:
     """Let other commands find a sandbox for as long as the block runs."""
     file = _file()
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file.write_text(json.dumps(asdict(settings)), encoding="utf-8")
-    file.chmod(0o600)
+    other = find()
+    if other is not None:
+        raise InputError(
+            f"a sandbox is running already, at {other.endpoint_url}",
+            fix="use that one, or give this one a folder of its own with XDG_STATE_HOME",
+        )
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.write_text(json.dumps(asdict(settings)), encoding="utf-8")
+        file.chmod(0o600)
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be written: {error.strerror}", fix="another XDG_STATE_HOME"
+        ) from error
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ import click
 from lmi_deployer import api, live, report
 from lmi_deployer.cli.connection import connected
 from lmi_deployer.cli.options import AwsOptions, aws_options, model_argument, output_option
-from lmi_deployer.cli.output import print_json
+from lmi_deployer.cli.output import print_document
 from lmi_deployer.edges.aws import Aws
 from lmi_deployer.spec import ResolvedSpec
 
@@ -17,7 +18,7 @@ DIFFERS = 3
 
 
 @click.command("status")
-@model_argument
+@functools.partial(model_argument, required=False)
 @aws_options
 @output_option
 @click.option("--exit-code", is_flag=True, help=f"Exit with {DIFFERS} unless all are up to date.")
@@ -30,6 +31,8 @@ def command(
     exit_code: bool,
 ) -> int:
     """Show what is deployed for MODEL, or everything lmi-deploy made in the region."""
+    if model is None and (hardware or overrides or exit_code):
+        raise click.UsageError("-p, --set and --exit-code need a MODEL to compare with")
     with connected(where) as connection:
         if model is None:
             rows = [_live(name, connection.aws) for name in connection.aws.deployments()]
@@ -38,13 +41,10 @@ def command(
             rows = [_compared(spec, connection.aws) for spec, _ in decided]
         place = connection.where
     if output == "json":
-        print_json({"schema_version": 1, "sandbox": where.sandbox, "deployments": rows})
+        print_document(sandbox=where.sandbox, deployments=rows)
     else:
         click.echo(_text(rows, place))
-    return DIFFERS if exit_code and any(not row.get("up_to_date", True) for row in rows) else 0
-
-
-command.params[0].required = False  # MODEL: without it, everything in the region is listed
+    return DIFFERS if exit_code and not all(row["up_to_date"] for row in rows) else 0
 
 
 def _live(name: str, aws: Aws) -> dict[str, Any]:
@@ -63,12 +63,11 @@ def _live(name: str, aws: Aws) -> dict[str, Any]:
 
 def _compared(spec: ResolvedSpec, aws: Aws) -> dict[str, Any]:
     """A hardware profile beside what is live for it."""
-    pending = live.plan_up(spec, aws).plan.steps
     return {
         "profile": spec.name,
         "hardware": spec.hardware,
         **_live(spec.endpoint.name, aws),
-        "up_to_date": not pending,
+        "up_to_date": live.is_up_to_date(spec, aws),
         "usd_per_hour": spec.usd_per_hour,
     }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import shlex
+from contextlib import ExitStack
 from typing import Any
 
 import click
 
-from lmi_deployer import api, live, report
+from lmi_deployer import api, live
 from lmi_deployer.cli.connection import Connection, connected
 from lmi_deployer.cli.options import (
     AwsOptions,
@@ -17,15 +18,12 @@ from lmi_deployer.cli.options import (
     quiet_option,
     yes_option,
 )
-from lmi_deployer.cli.output import painter, print_json, say
+from lmi_deployer.cli.output import print_document, progress
+from lmi_deployer.cli.pages import plan_page
+from lmi_deployer.cli.plan_command import show_offline
 from lmi_deployer.cli.running import Run, approve
-from lmi_deployer.errors import CredentialsError
-from lmi_deployer.findings import Finding
-from lmi_deployer.plan_file import SavedPlan
+from lmi_deployer.errors import CredentialsError, LmiDeployError
 from lmi_deployer.spec import ResolvedSpec
-
-Decided = tuple[ResolvedSpec, tuple[Finding, ...]]
-DEFAULT_REGION = "us-east-1"
 
 
 @click.command("up")
@@ -51,81 +49,70 @@ def command(
     interrupted run stopped.
     """
     decided = api.decide(model, hardware, overrides)
-    try:
-        with connected(where) as connection:
-            progress = (lambda _line: None) if quiet else say
-            saved = [
+    as_json = output == "json"
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(connected(where))
+            planned = [
                 (live.plan_up(spec, connection.aws, verify=not no_smoke), spec, notes)
                 for spec, notes in decided
             ]
-            pending = [item for item in saved if item[0].plan.steps]
-            for plan, spec, notes in pending:
-                click.echo(plan_page(plan, spec, notes, connection.where), err=output == "json")
-            if pending:
-                approve([plan.plan for plan, _, _ in pending], yes=yes)
-            results = []
-            for plan, spec, _ in saved:
-                answer = Run(plan.plan, connection, progress).go()
-                is_new = bool(plan.plan.steps)
-                results.append(_result(spec, connection, is_new=is_new, answer=answer))
-                if output == "text":
-                    click.echo(_done(spec, results[-1], where, connection))
-            if output == "json":
-                print_json({"schema_version": 1, "sandbox": where.sandbox, "deployments": results})
-    except CredentialsError as error:
-        for spec, notes in decided:
-            plan = live.plan_offline(spec, where.region or DEFAULT_REGION)
-            click.echo(unknown_plan_page(plan, spec, notes), err=output == "json")
-        raise error from None
+        except CredentialsError:
+            show_offline(decided, where, as_json=False, verify=not no_smoke, err=as_json)
+            raise
+        pending = [item for item in planned if item[0].plan.steps]
+        for saved, spec, notes in pending:
+            click.echo(plan_page(saved, spec, notes, connection.where), err=as_json)
+        if pending:
+            approve([saved for saved, _, _ in pending], yes=yes)
+        results: list[dict[str, Any]] = []
+        try:
+            for saved, spec, _ in planned:
+                run = Run(saved, connection, progress(quiet=quiet))
+                results.append(_deployed(run, spec))
+                if not as_json:
+                    again = shlex.join(
+                        [model, "-p", spec.hardware, *(f"--set={item}" for item in overrides)]
+                    )
+                    click.echo(_done(spec, results[-1], again, where, connection))
+        except LmiDeployError as error:
+            results.append({**_names(spec), "error": error.problem})
+            raise
+        finally:
+            if as_json:
+                print_document(sandbox=where.sandbox, deployments=results)
     return 0
 
 
-def plan_page(
-    saved: SavedPlan, spec: ResolvedSpec, findings: tuple[Finding, ...], where: str | None
-) -> str:
-    """The whole of a plan, as a person reads it before approving."""
-    paint = painter()
-    shown = [finding for finding in findings if finding.severity != "note"]
-    parts = [
-        report.header(spec, saved.region, where),
-        report.checks_block(spec, findings, paint),
-        report.findings_text(shown, paint) if shown else "",
-        report.plan_text(saved.plan, paint),
-        f"{report.cost_text(spec)}\n{report.why_text(spec)}",
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+def _names(spec: ResolvedSpec) -> dict[str, Any]:
+    names = {"profile": spec.name, "hardware": spec.hardware}
+    return {**names, "endpoint": spec.endpoint.name}
 
 
-def unknown_plan_page(saved: SavedPlan, spec: ResolvedSpec, findings: tuple[Finding, ...]) -> str:
-    """A plan against an account that could not be read; names that depend on it are left open."""
-    page = plan_page(saved, spec, findings, "live state unknown")
-    page = page.replace(saved.account, "<account>")
-    page = re.sub(rf"({re.escape(spec.endpoint.name)})-[0-9a-f]{{8}}", r"\1-<hash>", page)
-    return f"{page}\nThis is the plan if nothing of it exists yet.\n"
-
-
-def _result(
-    spec: ResolvedSpec, connection: Connection, *, is_new: bool, answer: str | None
-) -> dict[str, Any]:
-    endpoint = connection.aws.endpoint(spec.endpoint.name)
+def _deployed(run: Run, spec: ResolvedSpec) -> dict[str, Any]:
+    """Apply one plan; what came of it."""
+    answer = run.go()
+    endpoint = run.connection.aws.endpoint(spec.endpoint.name)
     return {
-        "profile": spec.name,
-        "hardware": spec.hardware,
-        "endpoint": spec.endpoint.name,
+        **_names(spec),
         "status": endpoint.status if endpoint else None,
         "endpoint_config": endpoint.endpoint_config_name if endpoint else None,
-        "changed": is_new,
+        "changed": bool(run.saved.plan.steps),
         "answer": answer,
     }
 
 
 def _done(
-    spec: ResolvedSpec, result: dict[str, Any], where: AwsOptions, connection: Connection
+    spec: ResolvedSpec,
+    result: dict[str, Any],
+    again: str,
+    where: AwsOptions,
+    connection: Connection,
 ) -> str:
-    """What was reached, and what to type next."""
+    """What was reached, and what to type next. `again` names the same hardware profile."""
     name = spec.endpoint.name
     if not result["changed"]:
-        return f"{spec.title} is up to date ({result['status']})"
+        return connection.marked(f"{spec.title} is up to date ({result['status']})")
     lines = [f"{spec.title} is {result['status']} as endpoint {name}"]
     if result["answer"] is not None:
         lines.append(f"  it answers  {result['answer']!r}")
@@ -137,10 +124,9 @@ def _done(
             "or the same command with --sandbox-state FILE.",
         ]
         return "\n".join(lines)
-    words = f"{spec.name} -p {spec.hardware}{where.suffix}"
     lines += [
-        f"Next  lmi-deploy invoke {name}{where.suffix} --prompt 'Deep learning is'",
-        f"      lmi-deploy status {words}",
-        f"      lmi-deploy down {words}",
+        f"Next  lmi-deploy invoke {name}{where.place} --prompt 'Deep learning is'",
+        f"      lmi-deploy status {again}{where.suffix}",
+        f"      lmi-deploy down {name}{where.place}",
     ]
     return "\n".join(lines)

@@ -7,21 +7,42 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from lmi_deployer.bundle import MANIFEST_FILE, Bundle
-from lmi_deployer.deployment import DEPLOYMENT_TAG, NAME_HASH_CHARACTERS, Request, Target
+from lmi_deployer.deployment import (
+    DEPLOYMENT_TAG,
+    FOLDER_HASH_CHARACTERS,
+    FOLDER_TAG,
+    HARDWARE_TAG,
+    NAME_HASH_CHARACTERS,
+    PROFILE_TAG,
+    Identity,
+    Request,
+    Target,
+)
 from lmi_deployer.edges.aws_calls import AwsSettings, Calls, explained, is_not_found
 from lmi_deployer.errors import AwsError, InputError
-from lmi_deployer.state import ObservedEndpoint, ObservedState
+from lmi_deployer.s3 import bucket_and_key
+from lmi_deployer.state import ObservedEndpoint, ObservedState, Tags
+from lmi_deployer.steps import Kind
 
 CONSISTENCY_ATTEMPTS = 10
-"""A configuration just made may not be seen by CreateEndpoint for some seconds."""
+"""What was just made may not be seen by the next call for some seconds."""
 MAX_READ_BYTES = 1_000_000
+ARN_FROM: Mapping[Kind, tuple[str, str, str]] = {
+    "model": ("DescribeModel", "ModelName", "ModelArn"),
+    "endpoint-config": ("DescribeEndpointConfig", "EndpointConfigName", "EndpointConfigArn"),
+    "endpoint": ("DescribeEndpoint", "EndpointName", "EndpointArn"),
+}
+"""Kind: (the call that describes it, its name there, its ARN in the answer)."""
+OURS_ON_S3 = re.compile(
+    rf"[0-9a-f]{{{FOLDER_HASH_CHARACTERS}}}/(manifest\.json|model\.tar\.gz|model/.+)"
+)
+"""Paths below a deployment's folder that `upload` makes; whatever else lies there is not ours."""
 
 
 class Aws:
-    """One account and region, as the planner and the deployer need it."""
+    """One account and region."""
 
     def __init__(self, settings: AwsSettings) -> None:
         self._settings = settings
@@ -33,14 +54,17 @@ class Aws:
         """Number of the account that the credentials belong to."""
         return self._calls.account
 
-    @property
-    def artifacts(self) -> str:
-        """S3 folder for rendered files, unless the profile names one.
+    def artifacts(self, of_profile: str | None = None) -> str:
+        """S3 folder for rendered files: the command line's, the profile's, or the account's.
 
-        The default is the bucket that the SageMaker SDK and console use as well.
+        The last is in the bucket that the SageMaker SDK and console use as well.
         """
-        default = f"s3://sagemaker-{self.region}-{self.account}/lmi-deploy/"
-        return self._settings.artifacts or default
+        default = f"s3://{self._default_bucket}/lmi-deploy/"
+        return self._settings.artifacts or of_profile or default
+
+    @property
+    def _default_bucket(self) -> str:
+        return f"sagemaker-{self.region}-{self.account}"
 
     def target(self, role: str | None, artifacts: str | None) -> Target:
         """Where a deployment goes. `role` and `artifacts` are the profile's own.
@@ -53,33 +77,43 @@ class Aws:
                 "SageMaker needs an execution role for the endpoint",
                 fix="--role ARN, LMI_DEPLOY_ROLE, or endpoint.role in the profile",
             )
-        return Target(
-            region=self.region,
-            partition=self._calls.partition,
-            account=self.account,
-            role_arn=role_arn,
-            artifacts=artifacts or self.artifacts,
-        )
+        return Target(region=self.region, role_arn=role_arn, artifacts=self.artifacts(artifacts))
 
     # Reading
 
-    def observe(self, deployment: str, folder: str) -> ObservedState:
+    def observe(self, identity: Identity) -> ObservedState:
         """Everything that carries the name and tags of a deployment; changes nothing."""
-        endpoint = self.endpoint(deployment)
-        foreign: tuple[str, ...] = ()
-        tags = None if endpoint is None else self._tags(self._arn("endpoint", deployment))
-        if endpoint is None or tags is None:
-            endpoint = None  # it may have gone between the two calls
-        elif tags.get(DEPLOYMENT_TAG) == deployment:
-            endpoint = replace(endpoint, tags=tags)
-        else:
-            foreign = (f"endpoint {deployment}",)
+        name = identity.deployment
+        endpoint, foreign = self.endpoint(name), []
+        if endpoint is not None:
+            tags = self._tags_of("endpoint", name)
+            if tags is None:
+                endpoint = None  # it has gone between the two calls
+            elif identity.owns(tags):
+                endpoint = replace(endpoint, tags=tags)
+            else:
+                endpoint = None
+                foreign.append(f"endpoint {name}{_made_for(tags)}")
+        configs = self._named("EndpointConfig", "ListEndpointConfigs", name)
+        models = self._named("Model", "ListModels", name)
+        foreign += [
+            f"{kind} {item}{_made_for(tags)}"
+            for kind, found in (("endpoint configuration", configs), ("model", models))
+            for item, tags in found.items()
+            if tags.get(DEPLOYMENT_TAG) == name and not identity.owns(tags)
+        ]
+        ours = [tags for tags in (*configs.values(), *models.values()) if identity.owns(tags)]
+        ours += [endpoint.tags] if endpoint else []
+        folders = {identity.folder, *(tags[FOLDER_TAG] for tags in ours if FOLDER_TAG in tags)}
+        objects, missing = self._objects(folders)
+        bucket, _ = bucket_and_key(identity.folder)
         return ObservedState(
             endpoint=endpoint,
-            endpoint_configs=self._ours("EndpointConfig", "ListEndpointConfigs", deployment),
-            models=self._ours("Model", "ListModels", deployment),
-            objects=self._objects(folder),
-            foreign=foreign,
+            endpoint_configs={key: tags for key, tags in configs.items() if identity.owns(tags)},
+            models={key: tags for key, tags in models.items() if identity.owns(tags)},
+            objects=objects,
+            foreign=tuple(foreign),
+            missing_bucket=bucket if bucket in missing else None,
         )
 
     def endpoint(self, name: str) -> ObservedEndpoint | None:
@@ -108,19 +142,43 @@ class Aws:
             if (self._tags(item["EndpointArn"]) or {}).get(DEPLOYMENT_TAG) == item["EndpointName"]
         )
 
-    def _ours(self, kind: str, operation: str, deployment: str) -> tuple[str, ...]:
-        """Names of the models or configurations that a deployment's own tag marks as its own."""
+    def identity(self, deployment: str) -> Identity | None:
+        """Whose a deployment is, by the tags of whatever is left of it; None if nothing is."""
+        found = [
+            self._tags_of("endpoint", deployment) or {},
+            *self._named("EndpointConfig", "ListEndpointConfigs", deployment).values(),
+            *self._named("Model", "ListModels", deployment).values(),
+        ]
+        for tags in found:
+            if tags.get(DEPLOYMENT_TAG) == deployment and FOLDER_TAG in tags:
+                return Identity(
+                    deployment=deployment,
+                    profile=tags.get(PROFILE_TAG, ""),
+                    hardware=tags.get(HARDWARE_TAG, ""),
+                    folder=tags[FOLDER_TAG],
+                )
+        return None
+
+    def live_role(self, deployment: str) -> str | None:
+        """The execution role of the model behind a live endpoint, or None."""
+        endpoint = self.endpoint(deployment)
+        config = self.endpoint_config(endpoint.endpoint_config_name) if endpoint else None
+        if config is None:
+            return None
+        name = config["ProductionVariants"][0]["ModelName"]
+        model = self._calls.find("DescribeModel", ModelName=name)
+        return None if model is None else str(model["ExecutionRoleArn"])
+
+    def _named(self, kind: str, operation: str, deployment: str) -> dict[str, Tags]:
+        """Models or configurations whose name could be a deployment's, with their tags."""
         prefix = f"{deployment}-"
         listed = self._calls.pages("sagemaker", operation, f"{kind}s", NameContains=prefix)
         pattern = re.compile(rf"{re.escape(prefix)}[0-9a-f]{{{NAME_HASH_CHARACTERS}}}")
-        return tuple(
-            sorted(
-                item[f"{kind}Name"]
-                for item in listed
-                if pattern.fullmatch(item[f"{kind}Name"])
-                and (self._tags(item[f"{kind}Arn"]) or {}).get(DEPLOYMENT_TAG) == deployment
-            )
-        )
+        arns = {item[f"{kind}Name"]: item[f"{kind}Arn"] for item in listed}
+        tagged = {
+            name: self._tags(arn) for name, arn in sorted(arns.items()) if pattern.fullmatch(name)
+        }
+        return {name: tags for name, tags in tagged.items() if tags is not None}
 
     def _tags(self, arn: str) -> dict[str, str] | None:
         """The tags of a thing, or None when it is gone."""
@@ -132,60 +190,86 @@ class Aws:
             raise
         return {tag["Key"]: tag["Value"] for tag in listed}
 
-    def _objects(self, folder: str) -> dict[str, str | None]:
-        bucket, prefix = _split_s3(folder)
-        listed = self._calls.pages("s3", "ListObjectsV2", "Contents", Bucket=bucket, Prefix=prefix)
-        return {item["Key"].removeprefix(prefix): self._sha256(bucket, item) for item in listed}
+    def _objects(self, folders: set[str]) -> tuple[dict[str, str | None], set[str]]:
+        """Our objects in some folders with their hashes, and the buckets that do not exist."""
+        objects, missing = {}, set()
+        for folder in sorted(folders):
+            bucket, prefix = bucket_and_key(folder)
+            request = {"Bucket": bucket, "Prefix": prefix, **self._owner(bucket)}
+            try:
+                listed = list(self._calls.pages("s3", "ListObjectsV2", "Contents", **request))
+            except AwsError as error:
+                if "NoSuchBucket" not in str(error):
+                    raise
+                missing.add(bucket)
+                continue
+            for item in listed:
+                if OURS_ON_S3.fullmatch(item["Key"].removeprefix(prefix)):
+                    objects[f"s3://{bucket}/{item['Key']}"] = self._sha256(bucket, item)
+        return objects, missing
 
     def _sha256(self, bucket: str, item: Mapping[str, Any]) -> str | None:
         """Hash of an object's content; None for one too large to be a rendered file."""
         if item["Size"] > MAX_READ_BYTES:
             return None
-        with explained(f"reading s3://{bucket}/{item['Key']}"):
-            found = self._calls.call("s3", "GetObject", Bucket=bucket, Key=item["Key"])
-            body = found["Body"].read()
+        key = item["Key"]
+        with explained(f"reading s3://{bucket}/{key}"):
+            request = {"Bucket": bucket, "Key": key, **self._owner(bucket)}
+            body = self._calls.call("s3", "GetObject", **request)["Body"].read()
         return hashlib.sha256(body).hexdigest()
+
+    def _owner(self, bucket: str) -> dict[str, str]:
+        """Anybody could have made a bucket of the default's name; only this account's is used."""
+        return {"ExpectedBucketOwner": self.account} if bucket == self._default_bucket else {}
 
     # Changing
 
     def upload(self, folder: str, bundle: Bundle) -> None:
         """Put every file of the bundle below the folder; the manifest last, to mark the rest."""
-        bucket, prefix = _split_s3(folder)
+        bucket, prefix = bucket_and_key(folder)
         for path, content in {**bundle.files, MANIFEST_FILE: bundle.manifest}.items():
-            self._calls.call("s3", "PutObject", Bucket=bucket, Key=f"{prefix}{path}", Body=content)
+            request = {"Bucket": bucket, "Key": f"{prefix}{path}", **self._owner(bucket)}
+            self._calls.call("s3", "PutObject", Body=content, **request)
 
-    def delete_objects(self, folder: str, paths: tuple[str, ...]) -> None:
-        """Delete objects below the folder. Deleting what is gone already is fine."""
-        bucket, prefix = _split_s3(folder)
-        for path in paths:
-            self._calls.call("s3", "DeleteObject", Bucket=bucket, Key=f"{prefix}{path}")
+    def delete_objects(self, uris: tuple[str, ...]) -> None:
+        """Delete objects. Deleting what is gone already is fine."""
+        for uri in uris:
+            bucket, key = bucket_and_key(uri)
+            self._calls.call("s3", "DeleteObject", Bucket=bucket, Key=key, **self._owner(bucket))
 
     def create_model(self, request: Request) -> None:
         """Create a model; its name holds a hash of its content, so one that exists will do."""
         self._create("CreateModel", request, "model", request["ModelName"])
 
-    def create_endpoint_config(self, request: Request) -> None:
+    def create_endpoint_config(self, request: Request, pause: Callable[[float], None]) -> None:
         """Create an endpoint configuration; as for models, one that exists will do."""
         name = request["EndpointConfigName"]
-        self._create("CreateEndpointConfig", request, "endpoint-config", name)
+
+        def create() -> None:
+            self._create("CreateEndpointConfig", request, "endpoint-config", name)
+
+        _when_seen("Could not find model", create, pause)
 
     def create_endpoint(self, request: Request, pause: Callable[[float], None]) -> None:
         """Create an endpoint, waiting until SageMaker sees the configuration it names."""
-        self._when_consistent("CreateEndpoint", request, pause)
+        self._move("CreateEndpoint", request, pause)
 
     def update_endpoint(
         self, name: str, endpoint_config: str, pause: Callable[[float], None]
     ) -> None:
-        """Move an endpoint to another configuration."""
+        """Move an endpoint to another configuration, unless it is there already."""
+        now = self.endpoint(name)
+        is_there = now is not None and now.endpoint_config_name == endpoint_config
+        if is_there and now is not None and now.status == "InService":
+            return
         request = {"EndpointName": name, "EndpointConfigName": endpoint_config}
-        self._when_consistent("UpdateEndpoint", request, pause)
+        self._move("UpdateEndpoint", request, pause)
 
-    def tag_endpoint(self, name: str, tags: Mapping[str, str]) -> None:
-        """Add tags to an endpoint, or change their values."""
+    def add_tags(self, kind: Kind, name: str, tags: Mapping[str, str]) -> None:
+        """Add tags to something, or change their values."""
         listed = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
-        self._calls.call(
-            "sagemaker", "AddTags", ResourceArn=self._arn("endpoint", name), Tags=listed
-        )
+        arn = self._arn(kind, name)
+        self._calls.call("sagemaker", "AddTags", ResourceArn=arn, Tags=listed)
 
     def delete_endpoint(self, name: str) -> None:
         """Delete an endpoint, if it is there."""
@@ -199,43 +283,69 @@ class Aws:
         """Delete a model, if it is there."""
         self._calls.find("DeleteModel", ModelName=name)
 
-    # Calling the model
-
     def invoke(self, endpoint: str, body: bytes) -> bytes:
-        """The answer of a real-time endpoint. Sent once; raises AwsError."""
+        """The answer of a real-time endpoint. Sent once.
+
+        Raises AwsError, or DeploymentError when it is the model that fails.
+        """
         return self._calls.invoke(endpoint, body)
 
-    # How the calls above are made
-
-    def _create(self, operation: str, request: Request, kind: str, name: str) -> None:
+    def _create(self, operation: str, request: Request, kind: Kind, name: str) -> None:
         try:
             self._calls.call("sagemaker", operation, **request)
         except AwsError as error:
+            ours = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
             if "already existing" not in str(error):
                 raise
-            deployment = {tag["Key"]: tag["Value"] for tag in request["Tags"]}[DEPLOYMENT_TAG]
-            tags = self._tags(self._arn(kind, name)) or {}
-            if tags.get(DEPLOYMENT_TAG) != deployment:
+            if (self._tags_of(kind, name) or {}).get(DEPLOYMENT_TAG) != ours[DEPLOYMENT_TAG]:
                 raise
 
-    def _when_consistent(
-        self, operation: str, request: Request, pause: Callable[[float], None]
-    ) -> None:
-        for attempt in range(1, CONSISTENCY_ATTEMPTS + 1):
+    def _move(self, operation: str, request: Request, pause: Callable[[float], None]) -> None:
+        """Create or update an endpoint.
+
+        A lost answer makes botocore send the request again, and SageMaker then refuses what it has
+        already taken on; that is as good as done.
+        """
+
+        def move() -> None:
             try:
                 self._calls.call("sagemaker", operation, **request)
             except AwsError as error:
-                is_unseen = "Could not find endpoint configuration" in str(error)
-                if not is_unseen or attempt == CONSISTENCY_ATTEMPTS:
+                if "already existing" not in str(error) and "in-progress" not in str(error):
                     raise
-                pause(attempt)
-            else:
-                return
+                now = self.endpoint(request["EndpointName"])
+                if now is None or now.heading_for != request["EndpointConfigName"]:
+                    raise
 
-    def _arn(self, kind: str, name: str) -> str:
-        return f"arn:{self._calls.partition}:sagemaker:{self.region}:{self.account}:{kind}/{name}"
+        _when_seen("Could not find endpoint configuration", move, pause)
+
+    def _tags_of(self, kind: Kind, name: str) -> dict[str, str] | None:
+        """The tags of a named thing, or None when there is no such thing."""
+        arn = self._arn(kind, name)
+        return None if arn is None else self._tags(arn)
+
+    def _arn(self, kind: Kind, name: str) -> str | None:
+        """The ARN of a named thing as SageMaker spells it, or None when there is no such thing."""
+        operation, key, field = ARN_FROM[kind]
+        found = self._calls.find(operation, **{key: name})
+        return None if found is None else str(found[field])
 
 
-def _split_s3(uri: str) -> tuple[str, str]:
-    parts = urlsplit(uri)
-    return parts.netloc, parts.path.lstrip("/")
+def _when_seen(unseen: str, call: Callable[[], None], pause: Callable[[float], None]) -> None:
+    """Call until AWS sees what was made just before; `unseen` is what it says until then."""
+    for attempt in range(1, CONSISTENCY_ATTEMPTS + 1):
+        try:
+            call()
+        except AwsError as error:
+            if unseen not in str(error) or attempt == CONSISTENCY_ATTEMPTS:
+                raise
+            pause(attempt)
+        else:
+            return
+
+
+def _made_for(tags: Tags) -> str:
+    """For whom something was made, as far as its tags say."""
+    if PROFILE_TAG not in tags:
+        return ""
+    return f" (made for {tags[PROFILE_TAG]} / {tags.get(HARDWARE_TAG)})"

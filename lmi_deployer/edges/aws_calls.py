@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from lmi_deployer import __version__
-from lmi_deployer.errors import AwsError, CredentialsError, InputError, MissingExtraError
+from lmi_deployer.catalog import names
+from lmi_deployer.errors import (
+    AwsError,
+    CredentialsError,
+    DeploymentError,
+    InputError,
+    MissingExtraError,
+    UnreachableError,
+)
+from lmi_deployer.nearest import did_you_mean
 from lmi_deployer.request_check import check_request
+from lmi_deployer.secrets import redacted
 
 try:
     import boto3
@@ -23,15 +34,19 @@ try:
         NoRegionError,
         PartialCredentialsError,
         ProfileNotFound,
+        ReadTimeoutError,
         SSOError,
         TokenRetrievalError,
+        UnknownRegionError,
     )
+    from botocore.session import Session
 except ImportError as error:
     raise MissingExtraError(
         f"talking to AWS needs {error.name}", fix="pip install 'lmi-deploy[aws]'"
     ) from error
 
 CONTROL_ATTEMPTS = 5
+READ_TIMEOUT_SECONDS = 60
 INVOKE_TIMEOUT_SECONDS = 70
 """The container has 60 seconds to answer InvokeEndpoint; the API reference advises 70 to clients.
 
@@ -41,7 +56,7 @@ EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 FIXES: Mapping[str, str] = {
     "AccessDenied": "the credentials need the permission named above",
     "AccessDeniedException": "the credentials need the permission named above",
-    "NoSuchBucket": "create the bucket, or name another one with --artifacts s3://bucket/prefix/",
+    "NoSuchBucket": "create the bucket with `aws s3 mb`, or name another with --artifacts",
     "ResourceLimitExceeded": "ask for a higher quota in the Service Quotas console",
     "InvalidClientTokenId": "sign in again, or name other credentials with --aws-profile",
     "UnrecognizedClientException": "sign in again, or name other credentials with --aws-profile",
@@ -56,7 +71,7 @@ class AwsSettings:
     aws_profile: str | None = None
     endpoint_url: str | None = None
     access_key_id: str | None = None
-    secret_access_key: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
     role_arn: str | None = None
     artifacts: str | None = None
 
@@ -85,8 +100,13 @@ def explained(action: str) -> Iterator[None]:
             fix = "sign in again"
             raise CredentialsError(f"{action}: {detail} ({code})", fix=fix) from error
         raise AwsError(f"{action}: {detail} ({code})", fix=FIXES.get(code)) from error
+    except UnknownRegionError as error:
+        fix = did_you_mean(str(error).rpartition("'")[0].rpartition("'")[2], names("registries"))
+        raise InputError(f"{action}: {error}", fix=fix) from error
     except BotoCoreError as error:
-        raise AwsError(f"{action}: {error}") from error
+        raise UnreachableError(f"{action}: {error}") from error
+    except ValueError as error:  # boto3's word for an endpoint address that is none
+        raise InputError(f"{action}: {error}", fix="AWS_ENDPOINT_URL with a whole URL") from error
 
 
 class Calls:
@@ -97,25 +117,23 @@ class Calls:
         with explained("connecting to AWS"):
             self._session = boto3.Session(
                 profile_name=settings.aws_profile,
-                region_name=settings.region,
+                region_name=settings.region or os.environ.get("AWS_REGION"),
                 aws_access_key_id=settings.access_key_id,
                 aws_secret_access_key=settings.secret_access_key,
+                botocore_session=None if settings.access_key_id is None else _isolated(),
             )
             if self._session.region_name is None:
                 raise NoRegionError
             if self._session.get_credentials() is None:
                 raise NoCredentialsError
-        self.region: str = self._session.region_name
+            self.region: str = self._session.region_name
+            # Told early: a mistyped region would otherwise end as a host that cannot be found.
+            self._session.get_partition_for_region(self.region)
 
     @cached_property
     def account(self) -> str:
         """Number of the account that the credentials belong to."""
         return str(self.call("sts", "GetCallerIdentity")["Account"])
-
-    @cached_property
-    def partition(self) -> str:
-        """`aws`, `aws-cn` or `aws-us-gov`."""
-        return self._session.get_partition_for_region(self.region)
 
     def find(self, operation: str, **request: Any) -> dict[str, Any] | None:
         """The answer of a call about one named thing, or None when there is no such thing."""
@@ -142,36 +160,48 @@ class Calls:
 
     def call(self, service: str, operation: str, **request: Any) -> dict[str, Any]:
         """Check a request against the service's model, and send it."""
-        problems = check_request(service, operation, request)
-        if problems:
-            listed = "; ".join(f"{item.path}: {item.problem}" for item in problems)
-            raise InputError(f"{operation} would be refused: {listed}", fix=problems[0].fix)
+        _refuse_invalid(service, operation, request)
         with explained(_action(operation, request)):
             method = getattr(self._client(service), _snake(operation))
             answer: dict[str, Any] = method(**request)
             return answer
 
     def invoke(self, endpoint: str, body: bytes) -> bytes:
-        """The answer of a real-time endpoint. Sent once; raises AwsError."""
-        config = Config(
-            read_timeout=INVOKE_TIMEOUT_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": 1},
-        )
+        """The answer of a real-time endpoint. Sent once.
+
+        Raises AwsError, or DeploymentError when it is the model that fails.
+        """
+        request = {"EndpointName": endpoint, "ContentType": "application/json", "Body": body}
+        _refuse_invalid("sagemaker-runtime", "InvokeEndpoint", request)
+        config = self._config(read_timeout=INVOKE_TIMEOUT_SECONDS, attempts=1)
         with explained(f"invoking {endpoint}"):
             client: Any = self._session.client(
                 "sagemaker-runtime", config=config, endpoint_url=self._endpoint_url
             )
-            answer = client.invoke_endpoint(
-                EndpointName=endpoint, ContentType="application/json", Body=body
-            )
-            return bytes(answer["Body"].read())
+            try:
+                return bytes(client.invoke_endpoint(**request)["Body"].read())
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != "ModelError":
+                    raise
+                raise _model_error(endpoint, error.response) from error
+            except ReadTimeoutError as error:
+                raise DeploymentError(
+                    f"{endpoint} did not answer within {INVOKE_TIMEOUT_SECONDS} seconds",
+                    fix="a shorter answer; SageMaker gives a model 60 seconds",
+                ) from error
+
+    def _config(self, *, attempts: int, read_timeout: int = READ_TIMEOUT_SECONDS) -> Config:
+        is_local = (self._endpoint_url or "").startswith("http://127.0.0.1:")
+        return Config(
+            read_timeout=read_timeout,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            user_agent_extra=f"lmi-deploy/{__version__}",
+            proxies={} if is_local else None,
+        )
 
     def _client(self, service: str) -> Any:
         if service not in self._clients:
-            config = Config(
-                retries={"mode": "standard", "total_max_attempts": CONTROL_ATTEMPTS},
-                user_agent_extra=f"lmi-deploy/{__version__}",
-            )
+            config = self._config(attempts=CONTROL_ATTEMPTS)
             client: Any = self._session.client(  # type: ignore[call-overload]
                 service, config=config, endpoint_url=self._endpoint_url
             )
@@ -181,6 +211,30 @@ class Calls:
     @cached_property
     def _clients(self) -> dict[str, Any]:
         return {}
+
+
+def _isolated() -> Session:
+    """A session for credentials given in full: what else the machine configures plays no part."""
+    nothing = {"profile": (None, None, None, None)}
+    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    return Session(session_vars={**nothing, **files})
+
+
+def _refuse_invalid(service: str, operation: str, request: Mapping[str, Any]) -> None:
+    problems = check_request(service, operation, request)
+    if problems:
+        listed = "; ".join(f"{item.path}: {item.problem}" for item in problems)
+        raise InputError(f"{operation} would be refused: {listed}", fix=problems[0].fix)
+
+
+def _model_error(endpoint: str, response: Mapping[str, Any]) -> DeploymentError:
+    status = response.get("OriginalStatusCode", "unknown")
+    message = response.get("OriginalMessage") or response.get("Error", {}).get("Message", "")
+    log = response.get("LogStreamArn")
+    return DeploymentError(
+        f"the model behind {endpoint} failed with status {status}: {redacted(str(message))[:500]}",
+        fix=f"the reason is in {log}" if log else "the reason is in the endpoint's log",
+    )
 
 
 def is_not_found(error: AwsError) -> bool:

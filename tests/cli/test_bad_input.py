@@ -149,12 +149,31 @@ def test_a_role_is_asked_for_when_nobody_names_one(
 
 
 def test_a_request_that_sagemaker_would_refuse_is_never_sent(kept: Command):
-    long = "s3://acme/" + "x" * 1100 + "/"
-    done = kept("up", "chat", "--yes", "--artifacts", long)
+    done = kept("up", "chat", "--yes", "--role", "arn:aws:iam::1:role/x")
     assert done.status == 2
     assert "SageMaker would refuse this" in done.err
-    assert "PrimaryContainer.ModelDataSource.S3DataSource.S3Uri" in done.err
+    assert "ExecutionRoleArn" in done.err
     assert kept("status").out.startswith("nothing is deployed")
+
+
+def test_a_state_file_means_the_sandbox_even_without_saying_so(lmi: Command):
+    done = lmi("up", "chat", "--yes", "--sandbox-state", "state")
+    assert done.status == 0
+    assert "no AWS, no cost" in done.out
+
+
+def test_a_name_that_no_file_can_have_is_just_unknown(lmi: Command):
+    for command in ("render", "validate", "plan"):
+        done = lmi(command, "x" * 5000 + ".yaml")
+        assert done.status == 2
+        assert is_clean(done)
+
+
+def test_a_missing_bucket_stops_the_run_before_it_is_approved(kept: Command):
+    done = kept("up", "chat", "--yes", "--artifacts", "s3://no-such-bucket-anywhere/x/")
+    assert done.status == 2
+    assert "Plan: 4 to create" in done.out
+    assert "aws s3 mb s3://no-such-bucket-anywhere" in done.err
 
 
 @pytest.mark.parametrize("key", ["aws:team", "lmi-deploy:deployment", "a?", "x" * 129])

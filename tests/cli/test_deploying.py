@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,8 @@ def test_the_bare_model_deploys_and_says_what_to_type_next(lmi: Command):
 def test_a_second_run_changes_nothing_and_asks_nothing(kept: Command):
     assert kept("up", *DEPLOY).status == 0
     again = kept("up", "chat", "-p", "g5")
-    assert (again.status, again.out) == (0, "chat / g5 is up to date (InService)\n")
+    assert again.status == 0
+    assert again.out.startswith("chat / g5 is up to date (InService)    sandbox")
 
 
 def test_what_is_deployed_can_be_shown_asked_and_removed(kept: Command):
@@ -42,7 +44,7 @@ def test_what_is_deployed_can_be_shown_asked_and_removed(kept: Command):
     assert removed.status == 0
     assert "0 to create, 0 to change, 4 to delete" in removed.out
     assert kept("status").out.startswith("nothing is deployed")
-    assert kept("down", "chat", "-p", "g5").out == "chat / g5: nothing to remove\n"
+    assert kept("down", "chat", "-p", "g5").out.startswith("chat / g5: nothing to remove")
 
 
 def test_a_changed_setting_updates_the_endpoint_and_leaves_nothing_of_the_old(kept: Command):
@@ -53,6 +55,59 @@ def test_a_changed_setting_updates_the_endpoint_and_leaves_nothing_of_the_old(ke
     again = kept("status", "chat", "--set", "max_rolling_batch_size=8", "--exit-code")
     assert again.status == 0
     assert kept("status", "chat", "--exit-code").status == 3
+
+
+def test_the_next_commands_reach_what_was_just_deployed(kept: Command, lmi: Command):
+    Path("elsewhere").mkdir()
+    Path("profiles/chat.yaml").rename("elsewhere/other.yaml")
+    override = ("--set", "max_rolling_batch_size=8")
+    done = kept("elsewhere/other.yaml", "-p", "g5", "--yes", *override)
+    lines = done.out.partition("Next  ")[2].splitlines()
+    commands = [shlex.split(line.strip().removeprefix("lmi-deploy")) for line in lines]
+    assert [words[0] for words in commands] == ["invoke", "status", "down"]
+    for words in commands:
+        again = lmi(*words, *(["--yes"] if words[0] == "down" else []))
+        assert again.status == 0, (words, again.err)
+        if words[0] == "status":
+            assert "yes" in again.out
+
+
+def test_an_endpoint_can_be_removed_by_its_name_when_its_profile_is_gone(kept: Command):
+    kept("up", *DEPLOY)
+    Path("profiles/chat.yaml").write_text("broken: [")
+    done = kept("down", "chat-g5", "--yes")
+    assert (done.status, "chat-g5: removed" in done.out) == (0, True)
+    assert kept("status").out.startswith("nothing is deployed")
+
+
+def test_a_deployment_is_not_taken_over_by_another_profile_of_the_same_full_name(kept: Command):
+    path = Path("profiles/chat.yaml")
+    Path("profiles/one.yaml").write_text(
+        path.read_text().replace("name: chat", "name: a-b").replace("  g5:", "  c:")
+    )
+    Path("profiles/two.yaml").write_text(
+        path.read_text().replace("name: chat", "name: a").replace("  g5:", "  b-c:")
+    )
+    assert kept("up", "one", "--yes").status == 0
+    refused = kept("up", "two", "--yes")
+    assert refused.status == 2
+    assert "endpoint a-b-c (made for a-b / c)" in refused.err
+    assert kept("status", "one", "--exit-code").status == 0
+
+
+def test_a_renamed_tag_is_changed_in_place(kept: Command):
+    kept("up", *DEPLOY)
+    done = kept("up", *DEPLOY, "--set", 'endpoint.tags={"team": "search"}')
+    assert "Plan: 0 to create, 3 to change, 0 to delete" in done.out
+
+
+def test_files_move_with_the_folder_and_leave_nothing_behind(kept: Command):
+    kept("up", *DEPLOY)
+    folder = "s3://sagemaker-us-east-1-123456789012/another/"
+    moved = kept("up", *DEPLOY, "--artifacts", folder)
+    assert moved.status == 0
+    assert "- object            s3://sagemaker-us-east-1-123456789012/lmi-deploy/" in moved.out
+    assert kept("down", "chat-g5", "--yes").status == 0
 
 
 def test_a_plan_can_be_saved_and_run_as_it_was_seen(kept: Command):
@@ -72,6 +127,18 @@ def test_a_saved_plan_is_refused_once_the_account_has_changed(kept: Command):
     stale = kept("apply", "chat.plan", "--yes")
     assert stale.status == 5
     assert "has changed on AWS since the plan was made" in stale.err
+
+
+def test_a_plan_that_was_changed_by_hand_is_refused(kept: Command):
+    kept("plan", "chat", "-p", "g5", "--out", "chat.plan")
+    path = Path("chat.plan")
+    path.write_text(
+        path.read_text().replace('"InitialInstanceCount": 1', '"InitialInstanceCount": 99')
+    )
+    refused = kept("apply", "chat.plan", "--yes")
+    assert refused.status == 2
+    assert "chat.plan has been changed since lmi-deploy saved it" in refused.err
+    assert kept("status").out.startswith("nothing is deployed")
 
 
 def test_a_plan_is_for_one_account_and_region_only(kept: Command, lmi: Command):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -42,7 +43,8 @@ def test_a_refused_call_says_what_was_made_and_the_same_command_goes_on(
     assert failed.status == 1
     assert f"error: {operation} " in failed.err
     made = failed.err.partition("Made so far: ")[2]
-    assert ("sagemaker_model" in made) == (MAKING.index(operation) > 0)
+    assert ("sagemaker_model" in made) == (MAKING.index(operation) > 1)
+    assert "costing money" not in failed.err  # a refused endpoint is none
     assert "Traceback" not in failed.err
 
 
@@ -78,6 +80,29 @@ def test_an_answer_with_an_error_code_is_a_failure_that_keeps_the_old_configurat
     assert failed.status == 6
     assert "code 424: OOM" in failed.err
     assert "deleting" not in failed.err
+    fault(endpoint="chat-g5", outcome="answer", status=200, body={"code": 424, "error": "OOM"})
+    again = lmi(*UP, "--set", "max_rolling_batch_size=8")  # it is asked again, not waved through
+    assert again.status == 6
+    assert "deleting" not in again.err
+    assert lmi(*UP, "--set", "max_rolling_batch_size=8").status == 0
+
+
+def test_what_was_made_is_reported_however_quiet_the_run(lmi: Command, fault: Fault):
+    fault(endpoint="chat-g5", outcome="fail")
+    failed = lmi(*UP, "-q")
+    assert "Endpoint chat-g5 may be running and costing money" in failed.err
+    assert "`lmi-deploy down chat-g5` removes it" in failed.err
+
+
+def test_programs_hear_of_what_was_deployed_before_the_failure(lmi: Command, fault: Fault):
+    path = Path("profiles/chat.yaml")
+    path.write_text(path.read_text() + "  g5b: {extends: g5}\n")
+    fault(endpoint="chat-g5b", outcome="fail")
+    failed = lmi("up", "chat", "-p", "all", "--sandbox", "--yes", "-o", "json")
+    assert failed.status == 6
+    first, second = json.loads(failed.out)["deployments"]
+    assert (first["endpoint"], first["status"]) == ("chat-g5", "InService")
+    assert "ended as Failed" in second["error"]
 
 
 def test_a_lack_of_capacity_is_passed_on(lmi: Command, fault: Fault):

@@ -86,6 +86,11 @@ def everything(settings: SandboxSettings) -> Everything:
     ]
     return {
         "endpoints": [f"{e['EndpointStatus']} {e['EndpointConfigName']}" for e in endpoints],
+        "tags": [
+            f"{tag['Key']}={tag['Value']}"
+            for e in endpoints
+            for tag in sagemaker.list_tags(ResourceArn=e["EndpointArn"])["Tags"]
+        ],
         "configs": [
             item["EndpointConfigName"]
             for item in sagemaker.list_endpoint_configs()["EndpointConfigs"]
@@ -139,6 +144,7 @@ def test_a_removal_converges_wherever_it_was_killed(place: Place, deployed: Path
         assert place.run(DOWN)[0] == 0
         assert everything(settings) == {
             "endpoints": [],
+            "tags": [],
             "configs": [],
             "models": [],
             "objects": [],

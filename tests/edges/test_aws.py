@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.request import Request, urlopen
 
 import boto3
 import pytest
 
-from lmi_deployer.bundle import MANIFEST_FILE
 from lmi_deployer.deployment import DEPLOYMENT_TAG, Deployment
 from lmi_deployer.edges.aws import Aws
 from lmi_deployer.edges.aws_calls import AwsSettings
-from lmi_deployer.errors import AwsError, CredentialsError, InputError
+from lmi_deployer.errors import (
+    AwsError,
+    CredentialsError,
+    DeploymentError,
+    InputError,
+    UnreachableError,
+)
+from lmi_deployer.plan import expected_objects
+from lmi_deployer.s3 import bucket_and_key
 from lmi_deployer.sandbox import SandboxSettings, running_sandbox
+from lmi_deployer.state import ObservedState
 from tests.specs import a_deployment
 
 
@@ -44,10 +52,13 @@ class Account:
             aws_secret_access_key=self.settings.secret_access_key,
         )
 
+    def look(self) -> ObservedState:
+        return self.aws.observe(self.wanted.identity)
+
     def deploy(self) -> None:
         self.aws.upload(self.wanted.bundle_folder, self.wanted.bundle)
         self.aws.create_model(self.wanted.model)
-        self.aws.create_endpoint_config(self.wanted.endpoint_config)
+        self.aws.create_endpoint_config(self.wanted.endpoint_config, never)
         self.aws.create_endpoint(self.wanted.endpoint, never)
 
 
@@ -74,28 +85,27 @@ def account() -> Iterator[Account]:
 
 
 def test_an_empty_account_has_nothing(account: Account):
-    assert account.aws.observe("chat-g5", account.wanted.folder).is_empty
+    assert account.look() == ObservedState()
     assert account.aws.deployments() == []
 
 
 def test_everything_that_was_made_is_seen_again(account: Account):
     account.deploy()
-    seen = account.aws.observe("chat-g5", account.wanted.folder)
+    seen = account.look()
     assert seen.endpoint is not None
     assert seen.endpoint.status == "InService"
     assert seen.endpoint.endpoint_config_name == account.wanted.endpoint_config_name
     assert seen.endpoint.tags[DEPLOYMENT_TAG] == "chat-g5"
-    assert seen.models == (account.wanted.model_name,)
-    assert seen.endpoint_configs == (account.wanted.endpoint_config_name,)
-    below = account.wanted.bundle_folder.removeprefix(account.wanted.folder)
-    assert set(seen.objects) == {f"{below}model/serving.properties", f"{below}{MANIFEST_FILE}"}
+    assert list(seen.models) == [account.wanted.model_name]
+    assert list(seen.endpoint_configs) == [account.wanted.endpoint_config_name]
+    assert seen.objects == expected_objects(account.wanted)
     assert account.aws.deployments() == ["chat-g5"]
 
 
 def test_making_the_same_model_or_configuration_twice_is_fine(account: Account):
     account.deploy()
     account.aws.create_model(account.wanted.model)
-    account.aws.create_endpoint_config(account.wanted.endpoint_config)
+    account.aws.create_endpoint_config(account.wanted.endpoint_config, never)
 
 
 def test_a_model_of_the_same_name_that_somebody_else_made_is_not_taken_for_ours(account: Account):
@@ -103,7 +113,7 @@ def test_a_model_of_the_same_name_that_somebody_else_made_is_not_taken_for_ours(
     account.client("sagemaker").create_model(**request)
     with pytest.raises(AwsError, match="already existing"):
         account.aws.create_model(account.wanted.model)
-    assert account.aws.observe("chat-g5", account.wanted.folder).models == ()
+    assert account.look().models == {}
 
 
 def test_an_endpoint_of_the_same_name_that_somebody_else_made_is_foreign(account: Account):
@@ -111,8 +121,8 @@ def test_an_endpoint_of_the_same_name_that_somebody_else_made_is_foreign(account
     sagemaker = account.client("sagemaker")
     arn = sagemaker.describe_endpoint(EndpointName="chat-g5")["EndpointArn"]
     sagemaker.delete_tags(ResourceArn=arn, TagKeys=[DEPLOYMENT_TAG])
-    seen = account.aws.observe("chat-g5", account.wanted.folder)
-    assert seen.foreign == ("endpoint chat-g5",)
+    seen = account.look()
+    assert seen.foreign == ("endpoint chat-g5 (made for chat / g5)",)
 
 
 def test_a_configuration_not_seen_yet_is_waited_for(account: Account):
@@ -130,7 +140,7 @@ def test_deleting_what_is_gone_is_fine(account: Account):
     account.aws.delete_endpoint("chat-g5")
     account.aws.delete_endpoint_config("chat-g5-00000000")
     account.aws.delete_model("chat-g5-00000000")
-    account.aws.delete_objects(account.wanted.folder, ("gone",))
+    account.aws.delete_objects((f"{account.wanted.bundle_folder}gone",))
 
 
 OPERATIONS = (
@@ -150,7 +160,7 @@ def test_a_refusal_says_what_was_being_done_and_why_it_failed(account: Account, 
 
     def deploy_and_look() -> None:
         account.deploy()
-        account.aws.observe("chat-g5", account.wanted.folder)
+        account.look()
 
     with pytest.raises(AwsError, match=f"not authorized to perform {operation}") as caught:
         deploy_and_look()
@@ -174,12 +184,75 @@ def test_a_quota_is_named_with_the_way_to_raise_it(account: Account):
 def test_expired_credentials_are_told_from_missing_permissions(account: Account):
     account.fault(operation="DescribeEndpoint", code="ExpiredTokenException", message="expired")
     with pytest.raises(CredentialsError, match="sign in again"):
-        account.aws.observe("chat-g5", account.wanted.folder)
+        account.look()
 
 
-def test_a_missing_bucket_is_named_with_the_way_on(account: Account):
+def test_a_missing_bucket_is_seen_and_not_made(account: Account):
+    elsewhere = replace(account.wanted.identity, folder="s3://no-such-bucket-anywhere/chat-g5/")
+    assert account.aws.observe(elsewhere).missing_bucket == "no-such-bucket-anywhere"
     with pytest.raises(AwsError, match="--artifacts"):
-        account.aws.observe("chat-g5", "s3://no-such-bucket-anywhere/chat/")
+        account.aws.upload(f"{elsewhere.folder}x/", account.wanted.bundle)
+
+
+def test_what_somebody_else_put_into_the_folder_is_left_alone(account: Account):
+    account.deploy()
+    bucket, prefix = bucket_and_key(account.wanted.identity.folder)
+    for key in ("weights/model.bin", "notes.txt", "0123456789abcdef/other.txt"):
+        account.client("s3").put_object(Bucket=bucket, Key=f"{prefix}{key}", Body=b"mine")
+    assert account.look().objects == expected_objects(account.wanted)
+
+
+def test_files_in_a_folder_that_is_no_longer_named_are_still_found(account: Account):
+    account.deploy()
+    moved = replace(account.wanted.identity, folder=account.aws.artifacts() + "elsewhere/")
+    assert account.aws.observe(moved).objects == expected_objects(account.wanted)
+
+
+def test_what_was_made_for_another_profile_is_foreign(account: Account):
+    account.deploy()
+    other = replace(account.wanted.identity, profile="chat-g", hardware="5")
+    seen = account.aws.observe(other)
+    assert seen.endpoint is None
+    assert seen.foreign[0] == "endpoint chat-g5 (made for chat / g5)"
+
+
+def test_a_deployment_is_known_by_its_tags_alone(account: Account):
+    assert account.aws.identity("chat-g5") is None
+    account.deploy()
+    assert account.aws.identity("chat-g5") == account.wanted.identity
+    account.aws.delete_endpoint("chat-g5")
+    account.aws.endpoint("chat-g5")
+    assert account.aws.identity("chat-g5") == account.wanted.identity
+
+
+@pytest.mark.parametrize("operation", ["CreateEndpoint", "UpdateEndpoint"])
+def test_a_request_that_is_refused_because_it_was_taken_already_is_done(
+    account: Account, operation: str
+):
+    account.deploy()
+    taken = "Cannot create already existing endpoint, or update in-progress endpoint"
+    account.fault(operation=operation, code="ValidationException", message=taken)
+    if operation == "CreateEndpoint":
+        account.aws.create_endpoint(account.wanted.endpoint, never)
+    else:
+        config = {**account.wanted.endpoint_config, "EndpointConfigName": "chat-g5-00000000"}
+        account.aws.create_endpoint_config(config, never)
+        with pytest.raises(AwsError, match="in-progress"):  # nothing leads there yet
+            account.aws.update_endpoint("chat-g5", "chat-g5-00000000", never)
+
+
+def test_an_endpoint_that_is_where_it_should_be_is_not_updated(account: Account):
+    account.deploy()
+    account.fault(operation="UpdateEndpoint", code="ValidationException", message="called")
+    account.aws.update_endpoint("chat-g5", account.wanted.endpoint_config_name, never)
+
+
+def test_a_model_that_fails_is_the_deployments_failure_and_not_the_calls(account: Account):
+    account.deploy()
+    account.fault(endpoint="chat-g5", outcome="answer", status=500, body={"message": "no memory"})
+    with pytest.raises(DeploymentError, match="failed with status 500") as caught:
+        account.aws.invoke("chat-g5", b'{"inputs": "x"}')
+    assert caught.value.exit_code == 6
 
 
 def test_a_request_that_sagemaker_would_refuse_is_not_sent(account: Account):
@@ -201,8 +274,36 @@ def test_a_slow_invocation_is_sent_once(account: Account):
 
 def test_nothing_listening_is_a_clear_error(account: Account):
     aws = connect(account.settings, endpoint_url="http://127.0.0.1:1")
-    with pytest.raises(AwsError, match="GetCallerIdentity: Could not connect"):
+    with pytest.raises(UnreachableError, match="GetCallerIdentity: Could not connect"):
         assert aws.account
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        *(("HTTP_PROXY", "http://127.0.0.1:1"), ("http_proxy", "http://127.0.0.1:1")),
+        *(("AWS_PROFILE", "nobody"), ("AWS_CONFIG_FILE", "/dev/full")),
+    ],
+)
+def test_what_the_machine_configures_does_not_reach_into_a_sandbox(
+    account: Account, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+):
+    monkeypatch.setenv(variable, value)
+    assert connect(account.settings).account == account.settings.account
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"region": "mars-1", "endpoint_url": None}, "mars-1"),
+        ({"endpoint_url": "junk"}, "Invalid endpoint"),
+    ],
+)
+def test_a_place_that_cannot_be_is_a_clear_error(
+    account: Account, changed: dict[str, Any], problem: str
+):
+    with pytest.raises(InputError, match=problem):
+        assert connect(account.settings, **changed).account
 
 
 def test_a_role_comes_from_the_command_line_before_the_profile(account: Account):
@@ -213,7 +314,9 @@ def test_a_role_comes_from_the_command_line_before_the_profile(account: Account)
         other.target(None, None)
 
 
-def test_files_go_to_the_profiles_folder_before_the_accounts_default(account: Account):
-    assert account.aws.target(None, "s3://mine/x/").artifacts == "s3://mine/x/"
+def test_files_go_where_the_command_line_says_then_the_profile_then_the_account(account: Account):
+    assert account.aws.artifacts("s3://mine/x/") == "s3://mine/x/"
     default = f"s3://sagemaker-us-east-1-{account.settings.account}/lmi-deploy/"
-    assert account.aws.target(None, None).artifacts == default
+    assert account.aws.artifacts() == default
+    named = connect(account.settings, artifacts="s3://asked/")
+    assert named.artifacts("s3://mine/x/") == "s3://asked/"

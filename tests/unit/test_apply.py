@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
 
 from lmi_deployer.apply import Clock, apply
 from lmi_deployer.bundle import Bundle
-from lmi_deployer.deployment import Request
+from lmi_deployer.deployment import VERIFIED_TAG, Request
 from lmi_deployer.errors import DeploymentError, StillRunningError
 from lmi_deployer.plan import Plan, make_plan
 from lmi_deployer.state import ObservedEndpoint, ObservedState
-from lmi_deployer.steps import AwaitEndpoint, DeleteEndpoint, SettleEndpoint, Step, VerifyEndpoint
+from lmi_deployer.steps import (
+    AwaitEndpoint,
+    DeleteEndpoint,
+    Kind,
+    SettleEndpoint,
+    Step,
+    VerifyEndpoint,
+)
 from tests.specs import NO_BUNDLE, a_deployment
 
 WANTED = a_deployment()
@@ -27,6 +34,7 @@ class FakeAws:
     statuses: list[ObservedEndpoint | None]
     answer: bytes = b'{"generated_text": " fun"}'
     calls: list[str] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
 
     def endpoint(self, name: str) -> ObservedEndpoint | None:
         self.calls.append("endpoint")
@@ -38,7 +46,7 @@ class FakeAws:
     def create_model(self, request: Request) -> None:
         self.calls.append("create_model")
 
-    def create_endpoint_config(self, request: Request) -> None:
+    def create_endpoint_config(self, request: Request, pause: Callable[[float], None]) -> None:
         self.calls.append("create_endpoint_config")
 
     def create_endpoint(self, request: Request, pause: Callable[[float], None]) -> None:
@@ -53,8 +61,9 @@ class FakeAws:
         self.calls.append("invoke")
         return self.answer
 
-    def tag_endpoint(self, name: str, tags: dict[str, str]) -> None:
-        self.calls.append("tag_endpoint")
+    def add_tags(self, kind: Kind, name: str, tags: Mapping[str, str]) -> None:
+        self.calls.append(f"add_tags {kind}")
+        self.tags.update(tags)
 
     def delete_endpoint(self, name: str) -> None:
         self.calls.append("delete_endpoint")
@@ -65,7 +74,7 @@ class FakeAws:
     def delete_model(self, name: str) -> None:
         self.calls.append("delete_model")
 
-    def delete_objects(self, folder: str, paths: tuple[str, ...]) -> None:
+    def delete_objects(self, uris: tuple[str, ...]) -> None:
         self.calls.append("delete_objects")
 
 
@@ -85,23 +94,24 @@ def a_clock(limit_seconds: float = 600) -> Clock:
 
 def run(aws: FakeAws, *steps: Step, limit_seconds: float = 600) -> tuple[list[str], str | None]:
     said: list[str] = []
-    plan = Plan(deployment="chat-g5", folder="", bundle=NO_BUNDLE, steps=steps, observed_digest="")
+    plan = Plan(identity=WANTED.identity, bundle=NO_BUNDLE, steps=steps, observed_digest="")
     clock = a_clock(limit_seconds)
-    answer = apply(plan, aws, clock=clock, say=said.append, started=lambda _step: None)
+    answer = apply(plan, aws, clock=clock, say=said.append, done=lambda _step: None)
     return said, answer
 
 
 def test_a_first_deployment_calls_each_thing_once_and_in_order():
     aws = FakeAws([seen("Creating"), seen("InService")])
     plan = make_plan(WANTED, ObservedState())
-    started: list[Step] = []
-    answer = apply(plan, aws, clock=a_clock(), say=lambda _: None, started=started.append)
+    done: list[Step] = []
+    answer = apply(plan, aws, clock=a_clock(), say=lambda _: None, done=done.append)
     assert aws.calls == [
         *("upload", "create_model", "create_endpoint_config", "create_endpoint"),
-        *("endpoint", "endpoint", "invoke"),
+        *("endpoint", "endpoint", "invoke", "add_tags endpoint"),
     ]
     assert answer == " fun"
-    assert tuple(started) == plan.steps
+    assert tuple(done) == plan.steps
+    assert aws.tags == {VERIFIED_TAG: CONFIG}
 
 
 def test_a_status_is_said_when_it_changes_and_once_a_minute_after():
@@ -160,8 +170,15 @@ def test_a_deletion_that_sagemaker_gave_up_is_an_error():
 def test_a_failing_answer_stops_the_plan_before_what_it_replaces_is_deleted():
     aws = FakeAws([seen("InService")], answer=b'{"code": 424, "error": "no CUDA device"}')
     with pytest.raises(DeploymentError, match="code 424: no CUDA device"):
-        run(aws, VerifyEndpoint("chat-g5"), DeleteEndpoint("chat-g5", "never"))
+        run(aws, VerifyEndpoint("chat-g5", CONFIG), DeleteEndpoint("chat-g5", "never"))
     assert aws.calls == ["invoke"]
+
+
+def test_a_model_that_generates_nothing_has_not_answered():
+    aws = FakeAws([seen("InService")], answer=b'{"generated_text": ""}')
+    with pytest.raises(DeploymentError, match="generates nothing"):
+        run(aws, VerifyEndpoint("chat-g5", CONFIG))
+    assert aws.tags == {}
 
 
 def interrupted(calls_before: int) -> Iterator[ObservedEndpoint]:

@@ -8,7 +8,7 @@ import pytest
 
 from lmi_deployer import catalog
 from lmi_deployer.api import check_file
-from lmi_deployer.deployment import DEPLOYMENT_TAG, image_uri, make_deployment
+from lmi_deployer.deployment import image_uri, make_deployment
 from lmi_deployer.errors import InputError
 from lmi_deployer.request_check import check_endpoint_requests, check_request
 from lmi_deployer.resources import shipped_profiles
@@ -51,14 +51,28 @@ def test_another_role_is_another_model():
     assert other.model_name != a_deployment().model_name
 
 
+def test_tags_can_be_changed_without_making_anything_anew():
+    before, after = a_deployment(), a_deployment('endpoint.tags={"team": "search"}')
+    assert before.endpoint_config_name == after.endpoint_config_name
+    assert before.tags != after.tags
+
+
+def test_something_belongs_to_one_hardware_profile_of_one_profile():
+    wanted = a_deployment()
+    assert wanted.identity.owns(wanted.tags)
+    for key in ("lmi-deploy:deployment", "lmi-deploy:profile", "lmi-deploy:hardware"):
+        assert not wanted.identity.owns({**wanted.tags, key: "other"})
+
+
 def test_every_part_carries_the_tags_that_find_it_again():
     wanted = a_deployment('endpoint.tags={"team": "search"}')
     for request in (wanted.model, wanted.endpoint_config, wanted.endpoint):
         tags = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
         assert tags == {
-            DEPLOYMENT_TAG: "chat-g5",
+            "lmi-deploy:deployment": "chat-g5",
             "lmi-deploy:profile": "chat",
             "lmi-deploy:hardware": "g5",
+            "lmi-deploy:folder": "s3://acme-models/lmi-deploy/chat-g5/",
             "team": "search",
         }
 

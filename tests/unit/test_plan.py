@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmi_deployer.bundle import MANIFEST_FILE
-from lmi_deployer.deployment import FOLDER_HASH_CHARACTERS, Deployment
+from lmi_deployer.deployment import FOLDER_TAG, VERIFIED_TAG
 from lmi_deployer.errors import InputError
-from lmi_deployer.plan import Plan, make_down_plan, make_plan
+from lmi_deployer.plan import Plan, expected_objects, make_down_plan, make_plan
 from lmi_deployer.state import ObservedEndpoint, ObservedState
 from lmi_deployer.steps import (
+    AddTags,
     AwaitEndpoint,
     CreateEndpoint,
     CreateEndpointConfig,
@@ -24,7 +23,6 @@ from lmi_deployer.steps import (
     DeleteModel,
     DeleteObjects,
     SettleEndpoint,
-    TagEndpoint,
     UpdateEndpoint,
     UploadBundle,
     VerifyEndpoint,
@@ -33,32 +31,31 @@ from tests.specs import a_deployment
 
 WANTED = a_deployment()
 OLD_CONFIG, OLD_MODEL = "chat-g5-00000000", "chat-g5-11111111"
-TAGS = {tag["Key"]: tag["Value"] for tag in WANTED.endpoint["Tags"]}
+STRAY = f"{WANTED.bundle_folder}model/stray.bin"
+OLD_OBJECT = f"{WANTED.identity.folder}0123456789abcdef/manifest.json"
+TAGS = dict(WANTED.tags)
+VERIFIED = {**TAGS, VERIFIED_TAG: WANTED.endpoint_config_name}
 
 
 def kinds(plan: Plan) -> list[type]:
     return [type(step) for step in plan.steps]
 
 
-def uploaded(wanted: Deployment) -> dict[str, str | None]:
-    below = wanted.bundle.digest[:FOLDER_HASH_CHARACTERS]
-    files = {**wanted.bundle.files, MANIFEST_FILE: wanted.bundle.manifest}
-    return {
-        f"{below}/{path}": hashlib.sha256(content).hexdigest() for path, content in files.items()
-    }
+def uploaded() -> dict[str, str | None]:
+    return dict(expected_objects(WANTED))
 
 
 def live(status: str = "InService", config: str = WANTED.endpoint_config_name) -> ObservedEndpoint:
-    return ObservedEndpoint(status=status, endpoint_config_name=config, tags=TAGS)
+    return ObservedEndpoint(status=status, endpoint_config_name=config, tags=VERIFIED)
 
 
 def deployed(endpoint: ObservedEndpoint | None = None) -> ObservedState:
     """Everything as the plan leaves it."""
     return ObservedState(
         endpoint=endpoint or live(),
-        endpoint_configs=(WANTED.endpoint_config_name,),
-        models=(WANTED.model_name,),
-        objects=uploaded(WANTED),
+        endpoint_configs={WANTED.endpoint_config_name: TAGS},
+        models={WANTED.model_name: TAGS},
+        objects=uploaded(),
     )
 
 
@@ -85,9 +82,9 @@ def test_verification_can_be_left_out():
 def test_a_changed_profile_updates_the_endpoint_and_removes_what_it_replaces_last():
     seen = ObservedState(
         endpoint=live(config=OLD_CONFIG),
-        endpoint_configs=(OLD_CONFIG,),
-        models=(OLD_MODEL,),
-        objects={"0123456789abcdef/manifest.json": "x"},
+        endpoint_configs={OLD_CONFIG: TAGS},
+        models={OLD_MODEL: TAGS},
+        objects={OLD_OBJECT: "x"},
     )
     plan = make_plan(WANTED, seen)
     assert kinds(plan) == [
@@ -106,7 +103,7 @@ def test_a_changed_profile_updates_the_endpoint_and_removes_what_it_replaces_las
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped():
-    seen = ObservedState(models=(WANTED.model_name,), objects=uploaded(WANTED))
+    seen = ObservedState(models={WANTED.model_name: TAGS}, objects=uploaded())
     assert kinds(make_plan(WANTED, seen))[:2] == [CreateEndpointConfig, CreateEndpoint]
 
 
@@ -126,9 +123,8 @@ def test_an_update_that_does_not_say_where_it_leads_is_not_trusted():
     assert kinds(make_plan(WANTED, deployed(live("Updating"))))[0] is SettleEndpoint
 
 
-@pytest.mark.parametrize("status", ["Failed", "UpdateRollbackFailed"])
-def test_a_failed_endpoint_is_replaced_since_it_takes_no_update(status):
-    plan = make_plan(WANTED, deployed(replace(live(status), failure_reason="out of memory")))
+def test_a_failed_endpoint_is_replaced_since_it_takes_no_update():
+    plan = make_plan(WANTED, deployed(replace(live("Failed"), failure_reason="out of memory")))
     assert kinds(plan)[:2] == [DeleteEndpoint, CreateEndpoint]
     assert plan.steps[0] == DeleteEndpoint("chat-g5", "out of memory")
 
@@ -138,51 +134,69 @@ def test_an_endpoint_being_deleted_is_waited_for_and_made_anew():
     assert steps[:3] == [SettleEndpoint, CreateEndpoint, AwaitEndpoint]
 
 
-def test_an_endpoint_out_of_service_is_updated_when_its_configuration_differs():
-    steps = kinds(make_plan(WANTED, deployed(live("OutOfService", OLD_CONFIG))))
-    assert UpdateEndpoint in steps
+@pytest.mark.parametrize("status", ["OutOfService", "UpdateRollbackFailed"])
+@pytest.mark.parametrize("config", [OLD_CONFIG, WANTED.endpoint_config_name])
+def test_an_endpoint_that_is_not_well_is_updated_but_never_deleted(status, config):
+    # After a failed rollback it still serves, with a mix of both configurations.
+    steps = kinds(make_plan(WANTED, deployed(live(status, config))))
+    assert steps[:3] == [UpdateEndpoint, AwaitEndpoint, VerifyEndpoint]
+    assert DeleteEndpoint not in steps
+
+
+def test_a_model_that_has_not_answered_yet_is_asked_again_before_anything_is_removed():
+    endpoint = replace(live(), tags=TAGS)
+    seen = replace(deployed(endpoint), models={WANTED.model_name: TAGS, OLD_MODEL: TAGS})
+    assert kinds(make_plan(WANTED, seen)) == [VerifyEndpoint, DeleteModel]
+
+
+def test_an_answer_under_an_earlier_configuration_does_not_count():
+    endpoint = replace(live(), tags={**TAGS, VERIFIED_TAG: OLD_CONFIG})
+    assert kinds(make_plan(WANTED, deployed(endpoint))) == [VerifyEndpoint]
 
 
 def test_a_changed_file_on_s3_is_uploaded_again():
-    objects = {**uploaded(WANTED), next(iter(uploaded(WANTED))): "another hash"}
+    objects = {**uploaded(), next(iter(uploaded())): "another hash"}
     assert kinds(make_plan(WANTED, replace(deployed(), objects=objects))) == [UploadBundle]
 
 
 def test_an_upload_without_its_manifest_is_not_complete():
-    objects = {path: sha for path, sha in uploaded(WANTED).items() if "manifest" not in path}
+    objects = {path: sha for path, sha in uploaded().items() if "manifest" not in path}
     assert kinds(make_plan(WANTED, replace(deployed(), objects=objects))) == [UploadBundle]
 
 
 def test_a_stray_file_beside_the_bundle_is_removed_since_sagemaker_would_download_it():
-    below = WANTED.bundle.digest[:FOLDER_HASH_CHARACTERS]
-    objects = {**uploaded(WANTED), f"{below}/model/stray.bin": "x"}
-    plan = make_plan(WANTED, replace(deployed(), objects=objects))
-    assert plan.steps == (DeleteObjects(WANTED.folder, (f"{below}/model/stray.bin",)),)
+    plan = make_plan(WANTED, replace(deployed(), objects={**uploaded(), STRAY: "x"}))
+    assert plan.steps == (DeleteObjects((STRAY,)),)
 
 
-def test_tags_that_the_profile_changed_are_put_on_the_live_endpoint():
-    endpoint = replace(live(), tags={**TAGS, "lmi-deploy:profile": "old", "team": "search"})
-    plan = make_plan(WANTED, deployed(endpoint))
-    assert plan.steps == (TagEndpoint("chat-g5", {"lmi-deploy:profile": "chat"}),)
+def test_tags_that_the_profile_changed_are_put_on_what_exists_without_redeploying():
+    team = {**TAGS, "team": "search"}
+    plan = make_plan(replace(WANTED, tags=team), deployed())
+    added = {"team": "search"}
+    assert plan.steps == (
+        AddTags("model", WANTED.model_name, added),
+        AddTags("endpoint-config", WANTED.endpoint_config_name, added),
+        AddTags("endpoint", "chat-g5", added),
+    )
 
 
 def test_an_endpoint_somebody_else_made_is_left_alone():
-    with pytest.raises(InputError, match="not made by lmi-deploy: endpoint chat-g5"):
+    with pytest.raises(InputError, match="not made for this hardware profile: endpoint chat-g5"):
         make_plan(WANTED, ObservedState(foreign=("endpoint chat-g5",)))
 
 
 def test_removing_starts_with_the_endpoint_which_costs_money():
-    plan = make_down_plan("chat-g5", WANTED.folder, deployed())
+    plan = make_down_plan(WANTED.identity, deployed())
     assert kinds(plan) == [DeleteEndpoint, DeleteEndpointConfig, DeleteModel, DeleteObjects]
 
 
 def test_removing_what_is_being_made_waits_until_sagemaker_lets_it():
-    plan = make_down_plan("chat-g5", WANTED.folder, deployed(live("Creating")))
+    plan = make_down_plan(WANTED.identity, deployed(live("Creating")))
     assert kinds(plan)[:2] == [SettleEndpoint, DeleteEndpoint]
 
 
 def test_removing_nothing_takes_no_steps():
-    assert make_down_plan("chat-g5", WANTED.folder, ObservedState()).steps == ()
+    assert make_down_plan(WANTED.identity, ObservedState()).steps == ()
 
 
 def simulate(plan: Plan, seen: ObservedState) -> ObservedState:
@@ -193,26 +207,26 @@ def simulate(plan: Plan, seen: ObservedState) -> ObservedState:
     return state
 
 
-def _after(step: object, state: ObservedState) -> ObservedState:  # noqa: C901, PLR0911
+def _after(step: object, state: ObservedState) -> ObservedState:  # noqa: C901, PLR0911, PLR0912
     endpoint = state.endpoint
     match step:
         case UploadBundle():
-            return replace(state, objects={**state.objects, **uploaded(WANTED)})
+            return replace(state, objects={**state.objects, **uploaded()})
         case CreateModel():
             assert step.request["ModelName"] not in state.models
-            return replace(state, models=(*state.models, step.request["ModelName"]))
+            return replace(state, models={**state.models, step.request["ModelName"]: TAGS})
         case CreateEndpointConfig():
             name = step.request["EndpointConfigName"]
             assert name not in state.endpoint_configs
             assert WANTED.model_name in state.models
-            return replace(state, endpoint_configs=(*state.endpoint_configs, name))
+            return replace(state, endpoint_configs={**state.endpoint_configs, name: TAGS})
         case CreateEndpoint():
             assert endpoint is None
             assert step.request["EndpointConfigName"] in state.endpoint_configs
-            return replace(state, endpoint=live("Creating"))
+            return replace(state, endpoint=replace(live("Creating"), tags=TAGS))
         case UpdateEndpoint():
             assert endpoint is not None
-            assert endpoint.status in {"InService", "OutOfService"}
+            assert endpoint.status in {"InService", "OutOfService", "UpdateRollbackFailed"}
             assert step.endpoint_config in state.endpoint_configs
             updating = replace(
                 endpoint, status="Updating", pending_config_name=step.endpoint_config
@@ -223,23 +237,32 @@ def _after(step: object, state: ObservedState) -> ObservedState:  # noqa: C901, 
         case VerifyEndpoint():
             assert endpoint is not None
             assert endpoint.status == "InService"
-            return state
-        case TagEndpoint():
+            verified = {**endpoint.tags, VERIFIED_TAG: step.endpoint_config}
+            return replace(state, endpoint=replace(endpoint, tags=verified))
+        case AddTags("endpoint"):
             assert endpoint is not None
             return replace(state, endpoint=replace(endpoint, tags={**endpoint.tags, **step.tags}))
+        case AddTags("model"):
+            tags = {**state.models[step.name], **step.tags}
+            return replace(state, models={**state.models, step.name: tags})
+        case AddTags():
+            tags = {**state.endpoint_configs[step.name], **step.tags}
+            return replace(state, endpoint_configs={**state.endpoint_configs, step.name: tags})
         case DeleteEndpoint():
             assert endpoint is not None
             assert endpoint.status not in {"Creating", "Updating", "RollingBack"}
             return replace(state, endpoint=None)
         case DeleteEndpointConfig():
             assert endpoint is None or endpoint.endpoint_config_name != step.endpoint_config
-            kept = tuple(name for name in state.endpoint_configs if name != step.endpoint_config)
-            return replace(state, endpoint_configs=kept)
+            configs = dict(state.endpoint_configs)
+            del configs[step.endpoint_config]
+            return replace(state, endpoint_configs=configs)
         case DeleteModel():
-            kept = tuple(name for name in state.models if name != step.model)
-            return replace(state, models=kept)
+            models = dict(state.models)
+            del models[step.model]
+            return replace(state, models=models)
         case DeleteObjects():
-            left = {path: sha for path, sha in state.objects.items() if path not in step.paths}
+            left = {path: sha for path, sha in state.objects.items() if path not in step.uris}
             return replace(state, objects=left)
     raise AssertionError(step)
 
@@ -254,8 +277,7 @@ def _settled(endpoint: ObservedEndpoint | None) -> ObservedEndpoint | None:
     )
 
 
-BELOW = WANTED.bundle.digest[:FOLDER_HASH_CHARACTERS]
-PATHS = [*uploaded(WANTED), f"{BELOW}/model/stray.bin", "ffff/model/x"]
+PATHS = [*uploaded(), STRAY, OLD_OBJECT, "s3://earlier/lmi-deploy/chat-g5/ffff/model/x"]
 configs = st.sampled_from([WANTED.endpoint_config_name, OLD_CONFIG, "chat-g5-22222222"])
 endpoints = st.builds(
     ObservedEndpoint,
@@ -268,7 +290,7 @@ endpoints = st.builds(
     endpoint_config_name=configs,
     pending_config_name=st.none() | configs,
     failure_reason=st.none() | st.just("why"),
-    tags=st.sampled_from([TAGS, {**TAGS, "team": "search"}, {**TAGS, "lmi-deploy:hardware": "p4"}]),
+    tags=st.sampled_from([TAGS, VERIFIED, {**TAGS, "team": "search", FOLDER_TAG: "s3://earlier/"}]),
 )
 
 
@@ -287,9 +309,9 @@ def leftovers(draw: st.DrawFn) -> ObservedState:
     complete = draw(st.booleans())
     return ObservedState(
         endpoint=endpoint,
-        endpoint_configs=tuple(sorted(used | extra)),
-        models=tuple(sorted(models)),
-        objects={**objects, **uploaded(WANTED)} if complete else objects,
+        endpoint_configs=dict.fromkeys(sorted(used | extra), TAGS),
+        models=dict.fromkeys(sorted(models), TAGS),
+        objects={**objects, **uploaded()} if complete else objects,
     )
 
 
@@ -298,16 +320,18 @@ def test_whatever_was_left_behind_the_plan_leads_to_exactly_what_is_wanted(seen)
     reached = simulate(make_plan(WANTED, seen), seen)
     assert make_plan(WANTED, reached).steps == ()
     assert reached.endpoint is not None
+    assert reached.endpoint.status == "InService"
     assert reached.endpoint.endpoint_config_name == WANTED.endpoint_config_name
-    assert reached.endpoint_configs == (WANTED.endpoint_config_name,)
-    assert reached.models == (WANTED.model_name,)
-    assert reached.objects == uploaded(WANTED)
+    assert reached.endpoint.tags[VERIFIED_TAG] == WANTED.endpoint_config_name
+    assert list(reached.endpoint_configs) == [WANTED.endpoint_config_name]
+    assert list(reached.models) == [WANTED.model_name]
+    assert reached.objects == uploaded()
 
 
 @given(leftovers())
 def test_whatever_was_left_behind_removing_leaves_nothing(seen):
-    reached = simulate(make_down_plan("chat-g5", WANTED.folder, seen), seen)
-    assert reached.is_empty
+    reached = simulate(make_down_plan(WANTED.identity, seen), seen)
+    assert reached == ObservedState()
 
 
 @given(leftovers(), leftovers())

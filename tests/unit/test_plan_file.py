@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lmi_deployer.errors import InputError
 from lmi_deployer.plan import make_down_plan, make_plan
-from lmi_deployer.plan_file import STEP_TYPES, SavedPlan, parse_plan, plan_as_json
+from lmi_deployer.plan_file import STEP_TYPES, SavedPlan, _digest, parse_plan, plan_as_json
 from lmi_deployer.state import ObservedState
 from tests.specs import a_deployment
 
@@ -33,7 +33,12 @@ def test_a_plan_reads_back_as_it_was_saved():
 
 
 texts = st.dictionaries(st.text(), st.text(), max_size=2)
-FIELDS = {"request": texts, "tags": texts, "paths": st.lists(st.text(), max_size=2).map(tuple)}
+FIELDS = {
+    "request": texts,
+    "tags": texts,
+    "uris": st.lists(st.text(), max_size=2).map(tuple),
+    "kind": st.sampled_from(["model", "endpoint"]),
+}
 
 
 @given(st.lists(st.sampled_from(sorted(STEP_TYPES)), max_size=4), st.data())
@@ -45,7 +50,7 @@ def test_every_kind_of_step_reads_back(names, data):
         for name in names
         for kind in [STEP_TYPES[name]]
     )
-    plan = make_down_plan("chat-g5", WANTED.folder, ObservedState())
+    plan = make_down_plan(WANTED.identity, ObservedState())
     saved = SavedPlan(
         plan=type(plan)(**{**vars(plan), "steps": steps}), title="t", region="r", account="a"
     )
@@ -62,19 +67,24 @@ def test_every_kind_of_step_reads_back(names, data):
         {"steps": "CreateModel"},
         {"bundle": {"model/serving.properties": "not base64"}},
         {"bundle": None},
+        {"identity": {"deployment": "x"}},
     ],
 )
 def test_a_plan_that_was_tampered_with_is_refused(change):
-    text = json.dumps({**plan_as_json(SAVED), **change})
+    document = {**plan_as_json(SAVED), **change}
+    with pytest.raises(InputError, match="has been changed since"):
+        parse_plan(json.dumps(document), "plan.json")
+    del document["digest"]
+    forged = {**document, "digest": _digest(document)}
     with pytest.raises(InputError, match=r"plan\.json is not a plan"):
-        parse_plan(text, "plan.json")
+        parse_plan(json.dumps(forged), "plan.json")
 
 
 @pytest.mark.parametrize("key", sorted(plan_as_json(SAVED)))
 def test_a_plan_without_one_of_its_parts_is_refused(key):
     document = plan_as_json(SAVED)
     del document[key]
-    with pytest.raises(InputError, match="is not a plan"):
+    with pytest.raises(InputError, match=r"is not a plan|has been changed"):
         parse_plan(json.dumps(document), "plan.json")
 
 

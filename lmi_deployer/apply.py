@@ -95,7 +95,7 @@ def _run(  # noqa: C901, PLR0912 - one case a kind of step
     """Run one step; what the model answers, for the step that asks it."""
     match step:
         case UploadBundle():
-            say(f"uploading {len(plan.bundle.files)} files to {step.folder}")
+            say(f"uploading {', '.join(plan.bundle.files)} to {step.folder}")
             aws.upload(step.folder, plan.bundle)
         case CreateModel():
             say(f"creating model {step.request['ModelName']}")

@@ -14,6 +14,7 @@ from lmi_deployer.catalog.rows import Backend, Container, InstanceType, Model, Q
 from lmi_deployer.errors import InputError
 from lmi_deployer.findings import Finding, ProfileError
 from lmi_deployer.hardware import MergedProfile, Origin
+from lmi_deployer.nearest import nearest
 from lmi_deployer.profile import InstanceCounts, QuantizeSection, Section
 from lmi_deployer.rules import Choice
 from lmi_deployer.spec import GIB, Endpoint, ResolvedSpec, Value, Weights, device_count
@@ -200,15 +201,19 @@ class _Resolver:
     def _weights(self, facts: Model | None, dtype: str, method: QuantizeMethod | None) -> Weights:
         stated_gib = self._merged.get("model.weights_gib")
         if stated_gib is not None:
-            download_bytes = gpu_bytes = int(cast(float, stated_gib) * GIB)
+            download_bytes = int(cast(float, stated_gib) * GIB)
+            gpu_bytes = int(download_bytes * rules.shrinkage(dtype, method))
         elif facts is not None:
             download_bytes = facts.checkpoint_bytes
             gpu_bytes = rules.gpu_bytes(facts, dtype, method)
             place = self._merged.place("model.weights_gib")
             self._origin["model.weights_gib"] = Origin(f"catalog: {facts.id}", place)
         else:
-            problem = f"is required: the catalog does not hold {self._merged.get('model.id')}"
+            model_id = str(self._merged.get("model.id"))
+            problem = f"is required: the catalog does not hold {model_id}"
             fix = "the size of the weight files, such as model.weights_gib: 13.5"
+            near = nearest(model_id, catalog.names("models"))
+            fix += f"; or did you mean {near!r}?" if near else ""
             key = "model.weights_gib"
             raise ProfileError([_problem(self._merged, "LMI004", problem, key=key, fix=fix)])
         model = self._settings.model

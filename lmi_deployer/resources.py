@@ -45,6 +45,11 @@ def shipped_profiles() -> dict[str, Path]:
     return {path.stem: path for path in sorted(data_folder("profiles").glob("*.yaml"))}
 
 
+def profile_names() -> list[str]:
+    """The names that `find_profile` takes, without those of files right here."""
+    return sorted({*shipped_profiles(), *(path.stem for path in Path("profiles").glob("*.yaml"))})
+
+
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
@@ -53,8 +58,9 @@ def _is_file(path: Path) -> bool:
 
 
 def find_profile(model: str, *, cwd: Path | None = None) -> Path:
-    """The file of a profile given as a path, or as a name in ./profiles or among the shipped ones.
+    """The file of a profile given as a path, or by its name.
 
+    Names are looked for in ./profiles, among the profiles that come with lmi-deploy, and here.
     Raises InputError when there is none.
     """
     here = cwd or Path()
@@ -65,6 +71,8 @@ def find_profile(model: str, *, cwd: Path | None = None) -> Path:
         return path
     own = {path.stem: path for path in sorted((here / "profiles").glob("*.yaml"))}
     known = {**shipped_profiles(), **own}
+    if model not in known and _is_file(here / f"{model}.yaml"):
+        return here / f"{model}.yaml"
     if model not in known:
         raise InputError(f"there is no profile {model!r}", fix=did_you_mean(model, known))
     return known[model]

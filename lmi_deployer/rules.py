@@ -106,6 +106,13 @@ def gpu_bytes(facts: Model, dtype_name: str, method: QuantizeMethod | None) -> i
     return int(facts.parameter_count * per_parameter)
 
 
+def shrinkage(dtype_name: str, method: QuantizeMethod | None) -> float:
+    """Bytes on the GPU for each byte of a checkpoint whose size alone is known."""
+    if method is None or method not in BYTES_PER_PARAMETER:
+        return 1  # as it is, or quantized already
+    return BYTES_PER_PARAMETER[method] / BYTES_PER_PARAMETER[dtype_name]
+
+
 def tensor_parallel_degree(instance: InstanceType, gpu: Gpu, facts: Model | None) -> Choice[int]:
     """As many of the instance's devices as divide its attention heads."""
     devices = device_count(instance, gpu)

@@ -21,6 +21,10 @@ SHOWN_CHARACTERS = 60
 VALUE_FIXES: Mapping[str, str] = {
     "version": 'quote it: a bare 0.30 is the number 0.3, "0.30" is a version',
     "revision": "the commit's 40 characters; branches and tags move",
+    "role": "arn:aws:iam::<account>:role/<name>",
+    "quantize": "a mapping, such as quantize: {method: awq}",
+    "source": "a folder of safetensors files, such as s3://bucket/falcon-7b/",
+    "artifacts": "such as s3://bucket/lmi-deploy/",
 }
 """Last key of a path: what usually is wrong with a value there."""
 _NAMES_ONLY = "a short one of lower-case letters, digits and hyphens"
@@ -83,8 +87,9 @@ def _finding(
     if key.endswith("endpoint.mode"):
         return _later(path, key, source, "an endpoint mode other than realtime")
     place = source.key_place(path) if group == "name" else source.place(path)
-    problem = "is not a name" if group == "name" else _problem(details)
-    fix = _NAMES_ONLY if group == "name" or key == "name" else _value_fix(path, details)
+    is_profile_name = group == "name" and path[:1] == ("profiles",)
+    problem = "is not a name" if is_profile_name else _problem(details)
+    fix = _NAMES_ONLY if is_profile_name or key == "name" else _value_fix(path, details)
     return Finding.error("LMI003", problem, place=place, key=key or None, fix=fix)
 
 

@@ -26,7 +26,11 @@ class ObservedEndpoint:
     @property
     def heading_for(self) -> str | None:
         """The configuration it will have once it settles; None when that cannot be told."""
-        return self.pending_config_name if self.status == "Updating" else self.endpoint_config_name
+        if self.status == "Updating":
+            return self.pending_config_name
+        if self.status == "Creating":
+            return self.pending_config_name or self.endpoint_config_name
+        return self.endpoint_config_name
 
 
 @dataclass(frozen=True, kw_only=True)

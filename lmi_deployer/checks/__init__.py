@@ -32,6 +32,8 @@ RULES: tuple[Rule, ...] = (
     options.properties_read_alike,
     model.lengths_fit_the_model,
     hardware.requests_find_a_slot,
+    hardware.answers_come_in_time,
+    options.raw_worker_counts,
     model.weights_can_be_downloaded,
     model.own_code_is_allowed,
     hardware.engine_is_compiled_at_start,

@@ -9,6 +9,7 @@ from lmi_deployer.findings import Finding
 from lmi_deployer.loading import disk_bytes
 from lmi_deployer.spec import ResolvedSpec
 
+INVOCATION_SECONDS = 60
 TIGHT_WEIGHTS_FRACTION = 0.85
 """Above this share of a GPU, weights leave too little for KV cache and activations to be sure."""
 
@@ -56,7 +57,11 @@ def weights_fit(spec: ResolvedSpec) -> Iterator[Finding]:
             "little is left for KV cache and activations"
         )
         yield about(spec, "LMI203", problem, key="instance_type", severity="warning")
-    disk_gb = spec.instance.local_disk_gb or spec.endpoint.volume_gb or 0
+    disk_gb = spec.instance.local_disk_gb or spec.endpoint.volume_gb
+    if disk_gb is None:
+        problem = f"the catalog does not know the disk of {spec.instance.name}"
+        yield about(spec, "LMI403", problem, key="instance_type", severity="warning")
+        return
     needed_gb = disk_bytes(spec.weights, compiles=spec.support.compiles_at_load) / 1e9
     if needed_gb > disk_gb:
         problem = f"loading takes about {needed_gb:.0f} GB of disk; there are {disk_gb:.0f}"
@@ -67,7 +72,11 @@ def instance_can_host(spec: ResolvedSpec) -> Iterator[Finding]:
     """LMI205: SageMaker must offer the type for hosting, with the accelerator the image needs."""
     if not spec.instance.hosting:
         problem = f"SageMaker does not offer {spec.instance.name} for hosting"
-        yield about(spec, "LMI205", problem, key="instance_type")
+        yield about(spec, "LMI205", problem, key="instance_type", fix="another type")
+    if spec.instance.cpu_architecture != "x86_64":
+        machine = f"{spec.instance.name} is {spec.instance.cpu_architecture}"
+        problem = f"LMI images are for x86_64; {machine}"
+        yield about(spec, "LMI205", problem, key="instance_type", fix="another type")
     is_neuron = spec.gpu.vendor == "aws"
     if is_neuron != (spec.image.accelerator == "neuron"):
         problem = f"{spec.backend} needs {spec.image.accelerator} devices; {spec.instance.name} has"
@@ -101,3 +110,14 @@ def engine_is_compiled_at_start(spec: ResolvedSpec) -> Iterator[Finding]:
         minutes = spec.endpoint.model_loading_timeout_seconds // 60
         problem = f"each start compiles the model first; it gets {minutes} minutes in all"
         yield about(spec, "LMI106", problem, key="backend", severity="note")
+
+
+def answers_come_in_time(spec: ResolvedSpec) -> Iterator[Finding]:
+    """LMI209: SageMaker ends a real-time request after a minute, whatever the server allows.
+
+    Source: InvokeEndpoint, SageMaker runtime API reference: the container has 60 seconds.
+    """
+    seconds = spec.settings.get("predict_timeout")
+    if isinstance(seconds, int) and seconds > INVOCATION_SECONDS:
+        problem = f"is {seconds}, but SageMaker ends a request after {INVOCATION_SECONDS} seconds"
+        yield about(spec, "LMI209", problem, key="predict_timeout_seconds", severity="warning")

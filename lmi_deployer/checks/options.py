@@ -11,6 +11,9 @@ from lmi_deployer.render import DERIVED_PROPERTIES, unreadable
 from lmi_deployer.resolve import BACKEND_SECTIONS
 from lmi_deployer.spec import ResolvedSpec
 
+WORKER_OPTIONS = frozenset({"minWorkers", "maxWorkers", "load_on_devices"})
+"""Last part of `minWorkers`, `gpu.maxWorkers` and their like."""
+
 
 def settings_the_backend_reads(spec: ResolvedSpec) -> Iterator[Finding]:
     """LMI102: a setting that the chosen image does not read would have no effect."""
@@ -61,6 +64,18 @@ def raw_options_are_known(spec: ResolvedSpec) -> Iterator[Finding]:
         elif not {"server", "any", spec.backend} & set(known[option]):
             problem = f"{option} is read by {', '.join(known[option])}, not by {spec.backend}"
             yield about(spec, "LMI303", problem, key=key, fix="remove it")
+
+
+def raw_worker_counts(spec: ResolvedSpec) -> Iterator[Finding]:
+    """LMI305: memory and timeouts are worked out for the copies that the degree implies."""
+    for option in spec.options:
+        if option.rpartition(".")[2] in WORKER_OPTIONS:
+            problem = (
+                f"{option} changes how many copies of the model run; "
+                f"memory and timeouts were worked out for {spec.copies}"
+            )
+            key = f"options.{option}"
+            yield about(spec, "LMI305", problem, key=key, severity="warning")
 
 
 def properties_read_alike(spec: ResolvedSpec) -> Iterator[Finding]:

@@ -14,11 +14,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import FrameType, ModuleType
+from typing import TYPE_CHECKING
 
 import click
 
 from lmi_deployer import __version__
 from lmi_deployer.errors import InputError, LmiDeployError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 INTERRUPTED = 130
 COMMANDS: Mapping[str, str] = {
@@ -56,6 +60,15 @@ class LazyGroup(click.Group):
         """List the commands without importing any of them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, and models, since a bare model is deployed."""
+        from click.shell_completion import CompletionItem
+
+        from lmi_deployer.resources import profile_names
+
+        models = [name for name in profile_names() if name.startswith(incomplete)]
+        return [*super().shell_complete(ctx, incomplete), *map(CompletionItem, models)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read `lmi-deploy MODEL ...` as `lmi-deploy up MODEL ...`."""

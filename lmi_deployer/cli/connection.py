@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lmi_deployer.cli.options import AwsOptions
+from lmi_deployer.cli.output import say
 from lmi_deployer.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ def _sandbox(options: AwsOptions) -> Iterator[Connection]:
     from lmi_deployer.sandbox import running_sandbox
 
     kept = None if options.sandbox_state else sandbox_finder.find()
+    gone = None if kept or options.sandbox_state else sandbox_finder.find_announced()
+    if gone is not None:
+        say(f"the sandbox at {gone.endpoint_url} is gone; this command starts one of its own")
     if kept is not None:
         if options.region not in {None, kept.region}:
             raise InputError(

@@ -14,7 +14,7 @@ from lmi_deployer.cli.options import (
     quiet_option,
     yes_option,
 )
-from lmi_deployer.cli.output import print_document, progress
+from lmi_deployer.cli.output import print_document, progress, say
 from lmi_deployer.cli.pages import steps_page
 from lmi_deployer.cli.running import Run, approve
 from lmi_deployer.edges.aws import Aws
@@ -53,6 +53,10 @@ def command(
             Run(item, connection, progress(quiet=quiet)).go()
             if not as_json:
                 click.echo(f"{item.title}: removed")
+        for item in saved:
+            for name in [] if item.plan.steps else connection.aws.renamed(item.plan.identity):
+                hint = f"`lmi-deploy down {name}` removes it"
+                say(f"endpoint {name} was made for {item.title} as well; {hint}")
     if as_json:
         removed = [
             {"endpoint": item.plan.identity.deployment, "removed": bool(item.plan.steps)}

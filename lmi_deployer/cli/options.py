@@ -168,10 +168,9 @@ def _complete_model(
 ) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
-    from lmi_deployer.resources import shipped_profiles
+    from lmi_deployer.resources import profile_names
 
-    names = {*shipped_profiles(), *(path.stem for path in Path("profiles").glob("*.yaml"))}
-    return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in profile_names() if name.startswith(incomplete)]
 
 
 def _complete_hardware(

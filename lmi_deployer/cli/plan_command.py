@@ -50,8 +50,10 @@ def command(
 ) -> int:
     """Show what `up` would do, and change nothing."""
     decided = api.decide(model, hardware, overrides)
-    if out is not None and (len(decided) != 1 or offline):
-        raise InputError("--out saves one plan against a live account", fix="name one profile")
+    if out is not None and offline:
+        raise InputError("--out saves a plan for a live account", fix="leave --offline out")
+    if out is not None and len(decided) != 1:
+        raise InputError("--out saves one plan", fix="-p with one hardware profile")
     if offline:
         show_offline(decided, where, as_json=output == "json", verify=not no_smoke)
         return CHANGES if exit_code else 0

@@ -18,12 +18,14 @@ from lmi_deployer.cli.options import (
     quiet_option,
     yes_option,
 )
-from lmi_deployer.cli.output import print_document, progress
+from lmi_deployer.cli.output import print_document, progress, say
 from lmi_deployer.cli.pages import plan_page
 from lmi_deployer.cli.plan_command import show_offline
 from lmi_deployer.cli.running import Run, approve
 from lmi_deployer.errors import CredentialsError, LmiDeployError
+from lmi_deployer.plan_file import SavedPlan
 from lmi_deployer.spec import ResolvedSpec
+from lmi_deployer.steps import CreateEndpoint
 
 
 @click.command("up")
@@ -63,6 +65,7 @@ def command(
         pending = [item for item in planned if item[0].plan.steps]
         for saved, spec, notes in pending:
             click.echo(plan_page(saved, spec, notes, connection.where), err=as_json)
+            _warn_of_renamed(saved, spec, connection)
         if pending:
             approve([saved for saved, _, _ in pending], yes=yes)
         results: list[dict[str, Any]] = []
@@ -82,6 +85,16 @@ def command(
             if as_json:
                 print_document(sandbox=where.sandbox, deployments=results)
     return 0
+
+
+def _warn_of_renamed(saved: SavedPlan, spec: ResolvedSpec, connection: Connection) -> None:
+    """Say which endpoints a new name would leave running beside the new one."""
+    if any(isinstance(step, CreateEndpoint) for step in saved.plan.steps):
+        for name in connection.aws.renamed(saved.plan.identity):
+            say(
+                f"warning: endpoint {name} was made for {spec.title} as well, and goes on running; "
+                f"`lmi-deploy down {name}` removes it"
+            )
 
 
 def _names(spec: ResolvedSpec) -> dict[str, Any]:

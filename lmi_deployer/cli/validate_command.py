@@ -50,7 +50,7 @@ def command(paths: tuple[str, ...], overrides: tuple[str, ...], strict: bool, ou
             continue
         if findings:
             click.echo(report.findings_text(findings, paint))
-        count = len(checked)
+        count = sum(item.spec is not None for item in checked)
         mark = paint("failed", "red") if fails else paint("ok", "green")
         click.echo(f"{mark}  {path}  {count} hardware profile{'s' if count > 1 else ''}")
     if output == "json":

@@ -142,6 +142,15 @@ class Aws:
             if (self._tags(item["EndpointArn"]) or {}).get(DEPLOYMENT_TAG) == item["EndpointName"]
         )
 
+    def renamed(self, identity: Identity) -> list[str]:
+        """Endpoints of the same hardware profile under another name, as a renaming leaves them."""
+        return [
+            name
+            for name in self.deployments()
+            if name != identity.deployment
+            and replace(identity, deployment=name).owns(self._tags_of("endpoint", name) or {})
+        ]
+
     def identity(self, deployment: str) -> Identity | None:
         """Whose a deployment is, by the tags of whatever is left of it; None if nothing is."""
         found = [

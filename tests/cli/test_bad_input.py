@@ -51,7 +51,11 @@ def is_clean(outcome: Outcome) -> bool:
         ),
         (["apply", "no.plan"], "no.plan cannot be read", ""),
         (["catalog", "planets"], "is not one of", ""),
-        (["plan", "chat", "--out", "x", "--offline"], "--out saves one plan", "fix: "),
+        (
+            ["plan", "chat", "--out", "x", "--offline"],
+            "a plan for a live account",
+            "fix: ",
+        ),
         (["invoke"], "Missing argument", ""),
         (["up"], "Missing argument", ""),
         (["render", "chat", "--frmat", "env"], "No such option", ""),

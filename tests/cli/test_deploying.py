@@ -95,6 +95,16 @@ def test_a_deployment_is_not_taken_over_by_another_profile_of_the_same_full_name
     assert kept("status", "one", "--exit-code").status == 0
 
 
+def test_a_new_name_does_not_let_the_old_endpoint_be_forgotten(kept: Command):
+    kept("up", *DEPLOY, "--set", "endpoint.name=old")
+    renamed = kept("up", *DEPLOY)
+    assert "warning: endpoint old was made for chat / g5 as well" in renamed.err
+    kept("down", "chat", "-p", "g5", "--yes")
+    missed = kept("down", "chat", "-p", "g5")
+    assert "`lmi-deploy down old` removes it" in missed.err
+    assert kept("down", "old", "--yes").status == 0
+
+
 def test_a_renamed_tag_is_changed_in_place(kept: Command):
     kept("up", *DEPLOY)
     done = kept("up", *DEPLOY, "--set", 'endpoint.tags={"team": "search"}')

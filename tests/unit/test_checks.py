@@ -275,6 +275,30 @@ def test_more_requests_than_sequences_in_flight_is_the_note_lmi208() -> None:
     assert "LMI208" not in {item.code for item in enough}
 
 
+def test_a_timeout_that_sagemaker_does_not_wait_for_is_the_warning_lmi209() -> None:
+    finding = find(make_spec("predict_timeout_seconds=240"), "LMI209")
+    assert finding.severity == "warning"
+    assert serious(make_spec("predict_timeout_seconds=60")) == []
+
+
+@pytest.mark.parametrize("option", ["minWorkers", "gpu.maxWorkers", "load_on_devices"])
+def test_a_raw_option_that_changes_the_copies_is_the_warning_lmi305(option: str) -> None:
+    finding = find(make_spec(f"options.{option}=1"), "LMI305")
+    assert (finding.severity, finding.key) == ("warning", f"options.{option}")
+
+
+def test_an_arm_machine_runs_no_lmi_image() -> None:
+    spec = make_spec("instance_type=ml.p6e-gb200.36xlarge")
+    assert any("is arm64" in item.problem for item in check(spec) if item.code == "LMI205")
+
+
+def test_an_unknown_disk_is_said_and_not_taken_for_none() -> None:
+    spec = make_spec()
+    unknown = replace(spec, instance=changed(spec.instance, local_disk_gb=None))
+    assert find(unknown, "LMI403").severity == "warning"
+    assert "LMI204" not in stopping(unknown)
+
+
 def test_an_unknown_raw_option_is_lmi301_with_the_nearest() -> None:
     finding = find(make_spec("options.option.predict_timout=1"), "LMI301")
     assert (finding.severity, finding.key) == ("error", "options.option.predict_timout")

@@ -271,7 +271,8 @@ def _settled(endpoint: ObservedEndpoint | None) -> ObservedEndpoint | None:
     assert endpoint is not None
     if endpoint.status == "Deleting":
         return None
-    config = endpoint.pending_config_name or endpoint.endpoint_config_name
+    moves = endpoint.status in {"Creating", "Updating"}
+    config = (moves and endpoint.pending_config_name) or endpoint.endpoint_config_name
     return replace(
         endpoint, status="InService", endpoint_config_name=config, pending_config_name=None
     )

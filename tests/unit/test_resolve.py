@@ -21,6 +21,16 @@ P4D_TRTLLM = ("instance_type=ml.p4d.24xlarge", "backend=trtllm")
 LLAMA_70B = "model.id=TheBloke/Llama-2-70B-fp16"
 
 
+@pytest.mark.parametrize(("method", "gib"), [("none", 40.0), ("{method: bitsandbytes8}", 20.0)])
+def test_weights_of_stated_size_shrink_as_they_are_quantized(method: str, gib: float) -> None:
+    stated = ("model.id=acme/own", "model.weights_gib=40", f"quantize={method}")
+    assert make_spec(*stated).weights.gpu_bytes == pytest.approx(gib * GIB)
+
+
+def test_a_model_that_nearly_is_in_the_catalog_is_offered() -> None:
+    assert "did you mean 'tiiuae/falcon-40b'?" in str(refusal("model.id=tiiuae/falcon-40"))
+
+
 def refusals(*overrides: str) -> tuple[Finding, ...]:
     with pytest.raises(ProfileError) as caught:
         make_spec(*overrides)

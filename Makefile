@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 JOBS ?= auto
 
-export LMI_DEPLOY_SANDBOX_STATE ?= .sandbox/state
+# The state fits the emulator that wrote it, so other locked versions get a file of their own.
+export LMI_DEPLOY_SANDBOX_STATE ?= .sandbox/state-$(shell cksum < requirements/sandbox.lock | cut -d' ' -f1)
 
 .PHONY: run test check format lock catalog bench build clean
 

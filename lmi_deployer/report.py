@@ -37,10 +37,7 @@ class StepLine:
 
 
 def header(spec: ResolvedSpec, region: str | None, where: str | None) -> str:
-    """The first line of a plan: what, where, and on which container.
-
-    >>> # llama2-70b / p4d    us-east-1    LMI 0.25.0 (tensorrt_llm 0.5.0, CUDA 12.2)
-    """
+    """The first line of a plan: what, where, and on which container."""
     library = {"trtllm": "tensorrt_llm", "lmi-dist": "lmi_dist"}.get(spec.backend, spec.backend)
     parts = [
         f"{library} {spec.image.libraries[library]}" if library in spec.image.libraries else "",

@@ -38,9 +38,12 @@ def write_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        Path(name).replace(path)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -48,33 +51,33 @@ def write_text(path: Path, text: str) -> None:
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files below a new or empty folder in one step. Raises InputError.
 
-    An existing folder with other files in it is refused, so that nothing of the user's is lost.
+    A folder that holds anything but an earlier writing of the same files is refused.
     """
     import shutil
     import tempfile
 
+    if any(Path(path).is_absolute() or ".." in Path(path).parts for path in files):
+        raise ValueError("a bundle's paths must stay below its folder")
+    folder = Path(os.path.realpath(folder))  # "." and links name a folder as well
     if folder.is_dir() and {str(path.relative_to(folder)) for path in folder.rglob("*")} - set(
         _with_parents(files)
     ):
         raise InputError(f"{folder} holds other files", fix="name a new or empty folder")
-    if any(Path(path).is_absolute() or ".." in Path(path).parts for path in files):
-        raise ValueError("a bundle's paths must stay below its folder")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         try:
             for path, content in files.items():
-                target = scratch / path
+                target = scratch / "new" / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
-            scratch.chmod(0o755)
-            if folder.is_dir():
-                shutil.rmtree(folder)
-            scratch.replace(folder)
+            if folder.exists():
+                folder.replace(scratch / "old")
+            (scratch / "new").replace(folder)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
-        raise InputError(f"{folder} cannot be written: {error.strerror}") from error
+        raise InputError(f"{folder} cannot be written: {error.strerror or error}") from error
 
 
 def _with_parents(files: Mapping[str, bytes]) -> list[str]:

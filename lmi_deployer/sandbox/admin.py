@@ -47,7 +47,7 @@ def _shown(sandbox: Sandbox) -> dict[str, Any]:
 def _add_fault(sandbox: Sandbox, body: bytes) -> tuple[HTTPStatus, Any]:
     try:
         fault = parse_fault(body)
-    except ValueError as error:  # pydantic's and json's errors are ValueErrors
+    except (ValueError, RecursionError) as error:  # pydantic's and json's errors are ValueErrors
         return HTTPStatus.BAD_REQUEST, {"error": str(error)}
     sandbox.faults.add(fault)
     return HTTPStatus.CREATED, fault.model_dump()

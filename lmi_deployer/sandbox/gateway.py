@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 from http import HTTPStatus
+from http.client import responses
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from botocore.model import OperationNotFoundError
+
+from lmi_deployer.errors import InputError
 from lmi_deployer.sandbox import admin
 from lmi_deployer.sandbox.calls import call_of
 from lmi_deployer.sandbox.context import ENVIRON_KEY
@@ -41,7 +45,7 @@ class Gateway:
             return _respond(start_response, HTTPStatus.FORBIDDEN, [], b"local clients only\n")
         body = _body(environ)
         with self.lock:
-            if environ["PATH_INFO"].startswith(admin.PREFIX):
+            if is_for_sandbox(environ):
                 status, text = admin.answer(
                     self.sandbox, environ["REQUEST_METHOD"], environ["PATH_INFO"], body
                 )
@@ -65,10 +69,18 @@ class Gateway:
             "CONTENT_LENGTH": str(len(body)),
             ENVIRON_KEY: self.sandbox,
         }
+        head: list[Any] = []  # held back until the state is saved
+        body_parts: list[bytes] = []
+
+        def begin(*status_and_headers: Any) -> Callable[[bytes], object]:
+            head[:] = status_and_headers
+            return body_parts.append
+
         try:
-            answer = list(self.aws(forwarded, start_response))
-        except NotImplementedError:
-            # moto's word for "no such operation here". 501 is a status that clients do not retry.
+            body_parts.extend(self.aws(forwarded, begin))
+        except (NotImplementedError, OperationNotFoundError):
+            # moto's words for "no such operation here", and botocore's for one that is newer than
+            # it. 501 is a status that clients do not retry.
             return _refuse(
                 start_response,
                 call,
@@ -76,9 +88,19 @@ class Gateway:
                 message=f"The sandbox does not have {call.service} {call.operation}.",
                 status=HTTPStatus.NOT_IMPLEMENTED,
             )
-        if call.may_change_state:
-            self.save()
-        return answer
+        try:
+            if call.may_change_state:
+                self.save()
+        except InputError as error:
+            return _refuse(
+                start_response,
+                call,
+                code="StateNotSaved",
+                message=error.problem,
+                status=HTTPStatus.INSUFFICIENT_STORAGE,
+            )
+        start_response(*head)
+        return body_parts
 
 
 def is_local(environ: dict[str, Any]) -> bool:
@@ -89,6 +111,14 @@ def is_local(environ: dict[str, Any]) -> bool:
     """
     host = environ.get("HTTP_HOST", "").rpartition(":")[0] or environ.get("HTTP_HOST", "")
     return "HTTP_ORIGIN" not in environ and (host in LOCAL_NAMES or host.endswith(".localhost"))
+
+
+def is_for_sandbox(environ: dict[str, Any]) -> bool:
+    """Whether a request is for the sandbox's own routes.
+
+    A signed one is for AWS: their prefix is a bucket name that somebody may have chosen.
+    """
+    return environ["PATH_INFO"].startswith(admin.PREFIX) and "HTTP_AUTHORIZATION" not in environ
 
 
 def _body(environ: dict[str, Any]) -> bytes:
@@ -109,5 +139,6 @@ def _respond(
     start_response: StartResponse, status: int, headers: list[tuple[str, str]], body: bytes
 ) -> Iterable[bytes]:
     length = ("Content-Length", str(len(body)))
-    start_response(f"{int(status)} {HTTPStatus(status).phrase}", [*headers, length])
+    phrase = responses.get(status, "Error")  # AWS has statuses that no standard names, such as 530
+    start_response(f"{int(status)} {phrase}", [*headers, length])
     return [body]

@@ -78,7 +78,7 @@ class SandboxEndpointConfig(_Created, FakeEndpointConfig):
             tags=sent.get("Tags", []),
             kms_key_id=sent.get("KmsKeyId", ""),
         )
-        self.arn: Any = self.endpoint_config_arn  # moto's is a tuple, and breaks tag listings
+        self.arn: Any = self.endpoint_config_arn  # moto's is a tuple by mistake
         self.sent = without_tags(sent)
 
     def validate_production_variants(self, production_variants: list[dict[str, Any]]) -> None:

@@ -48,7 +48,7 @@ def read_prompts(body: bytes) -> Prompts:
     """Request in a body. Raises RefusedBodyError when the container would refuse it."""
     try:
         sent = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RefusedBodyError(f"the request body is not JSON: {error}") from None
     if not isinstance(sent, dict) or "inputs" not in sent:
         raise RefusedBodyError('the request body has no "inputs"')

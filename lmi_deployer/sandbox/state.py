@@ -12,6 +12,7 @@ import json
 import os
 import pickle
 import re
+import struct
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,10 +52,11 @@ PLAIN_TYPES = {
     "requests.structures": {"CaseInsensitiveDict"},
     "uuid": {"UUID", "SafeUUID"},
 }
-# Not all of moto: some of its services' classes start threads or containers when they are made.
+# Not all of moto: moto.core holds the machinery itself, and some services' classes start threads or
+# containers when they are made.
 RECORD_MODULES = re.compile(
-    r"moto\.(core|utilities|applicationautoscaling|cloudwatch|iam|logs|s3|sagemaker"
-    r"|sagemakerruntime|sns|sts)(\.\w+)*"
+    r"moto\.(applicationautoscaling|cloudwatch|iam|logs|s3|sagemaker|sns|sts)(\.\w+)*"
+    r"|moto\.utilities\.(tagging_service|utils)"
     r"|lmi_deployer\.sandbox\.(records|training|lifecycle)"
 )
 
@@ -112,6 +114,7 @@ class StateFile:
 # What reading and putting back can end in when the bytes are whole but make no sense.
 DAMAGE = (
     pickle.UnpicklingError,
+    struct.error,
     AttributeError,
     EOFError,
     ImportError,
@@ -173,8 +176,21 @@ class _Writer(pickle.Pickler):
         raise pickle.PicklingError(f"{wanted} is no backend in use")
 
 
-class _Reader(pickle.Unpickler):
+# The reader in C, which pickle.Unpickler is, does not let its opcodes be watched.
+_PythonUnpickler = pickle._Unpickler  # noqa: SLF001
+
+
+def _build(reader: Any) -> None:
+    """Give a record its attributes. Given to a class, they would replace moto's own methods."""
+    if isinstance(reader.stack[-2], type):
+        raise UnusableStateError(f"it changes {reader.stack[-2].__qualname__}")
+    _PythonUnpickler.dispatch[pickle.BUILD[0]](reader)
+
+
+class _Reader(_PythonUnpickler):
     """Reads a pickle that consists of plain values and records, and refuses any other."""
+
+    dispatch = _PythonUnpickler.dispatch | {pickle.BUILD[0]: _build}
 
     def persistent_load(self, pid: Any) -> Any:
         match pid:

@@ -10,11 +10,11 @@ from copy import deepcopy
 from typing import Any
 
 from moto.core.utils import utcnow
-from moto.sagemaker.exceptions import ValidationError
+from moto.sagemaker.exceptions import ResourceInUseException, ValidationError
 from moto.sagemaker.models import FakeTrainingJob, SageMakerModelBackend
 from moto.sagemaker.utils import arn_formatter
 
-from lmi_deployer.sandbox.checks import found, refuse_existing
+from lmi_deployer.sandbox.checks import found
 from lmi_deployer.sandbox.lifecycle import Stage, Stages, described, settled
 from lmi_deployer.sandbox.records import Request, without_tags
 
@@ -87,7 +87,11 @@ class TrainingBackend(SageMakerModelBackend):
         """CreateTrainingJob; the ARN."""
         name = sent["TrainingJobName"]
         arn = self._training_job_arn(name)
-        refuse_existing(TRAINING_JOB, arn, name=name, existing=self.training_jobs)
+        if name in self.training_jobs:
+            raise ResourceInUseException(
+                "Training job names must be unique within an AWS account and region, and a "
+                f"training job with this name already exists ({arn})"
+            )
         job = SandboxTrainingJob(self.account_id, self.region_name, sent)
         running = Stage(status="InProgress", describes=describes)
         job.enter(settled((running, Stage(status="Completed"))))

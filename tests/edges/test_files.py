@@ -48,6 +48,22 @@ def test_a_folder_is_written_with_all_its_files(tmp_path: Path):
     assert [item.name for item in tmp_path.iterdir()] == ["bundle"]
 
 
+def test_the_folder_one_stands_in_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    write_folder(Path(), {"a": b"1"})
+    assert (tmp_path / "here/a").read_bytes() == b"1"
+    assert [item.name for item in tmp_path.iterdir()] == ["here"]
+
+
+def test_a_link_to_a_folder_is_that_folder(tmp_path: Path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_folder(tmp_path / "link", {"a": b"1"})
+    assert (tmp_path / "real/a").read_bytes() == b"1"
+    assert (tmp_path / "link").is_symlink()
+
+
 @pytest.mark.parametrize("path", ["../outside", "/etc/outside", "a/../../outside"])
 def test_a_path_cannot_leave_the_folder(tmp_path: Path, path: str):
     with pytest.raises(ValueError, match="must stay below"):

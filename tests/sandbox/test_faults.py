@@ -61,6 +61,13 @@ def test_an_error_has_the_status_of_the_services_model_unless_told_otherwise(aws
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
 
 
+def test_an_error_can_have_a_status_that_no_standard_names(aws: Aws) -> None:
+    aws.fault(operation="InvokeEndpoint", code="InternalDependencyException", status=530)
+    with pytest.raises(ClientError) as refused:
+        aws.runtime.invoke_endpoint(EndpointName="chat", Body=b"{}")
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 530
+
+
 def test_a_call_that_met_a_fault_changed_nothing(aws: Aws) -> None:
     aws.fault(operation="CreateModel", code="ThrottlingException", times=2)
     for _ in range(2):
@@ -92,6 +99,7 @@ def test_faults_are_listed_and_cleared(aws: Aws) -> None:
         ({"operation": "CreateModel", "code": "X", "when": "now"}, "when"),
         (["chat"], "JSON object"),
         (b"nothing", "Expecting value"),
+        (b"[" * 100_000, "recursion"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(aws: Aws, body: Any, said: str) -> None:
@@ -115,6 +123,12 @@ def test_the_calls_are_logged_in_order_until_cleared(aws: Aws) -> None:
     ]
     assert aws.http("DELETE", "/lmi-sandbox/calls") == (200, [])
     assert aws.http("GET", "/lmi-sandbox/calls") == (200, [])
+
+
+def test_a_bucket_may_have_the_name_of_the_sandboxs_own_routes(aws: Aws) -> None:
+    aws.s3.create_bucket(Bucket="lmi-sandbox")
+    aws.s3.put_object(Bucket="lmi-sandbox", Key="health", Body=b"mine")
+    assert aws.s3.get_object(Bucket="lmi-sandbox", Key="health")["Body"].read() == b"mine"
 
 
 def test_health_says_what_is_running(aws: Aws) -> None:

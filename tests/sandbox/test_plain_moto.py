@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import moto
 import pytest
 from botocore.exceptions import ClientError
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.sagemaker.models import sagemaker_backends
 
 from .conftest import VARIANT
 
@@ -90,6 +92,39 @@ def test_moto_cannot_stop_a_training_job(sagemaker: Any) -> None:
         sagemaker.stop_training_job(TrainingJobName="compile")
 
 
+def test_moto_completes_a_training_job_at_once_and_changes_it(sagemaker: Any) -> None:
+    metric = {"Name": "seconds", "Regex": "took (.*)"}
+    for _ in range(2):  # and replaces it
+        sagemaker.create_training_job(
+            TrainingJobName="compile",
+            AlgorithmSpecification={"TrainingInputMode": "File", "MetricDefinitions": [metric]},
+            RoleArn="r" * 20,
+            OutputDataConfig={"S3OutputPath": "s3://bucket/"},
+            ResourceConfig={"InstanceType": "ml.g5.xlarge", "VolumeSizeInGB": 1},
+            StoppingCondition={},
+            Environment={"A": "b"},
+        )
+    shown = sagemaker.describe_training_job(TrainingJobName="compile")
+    assert shown["TrainingJobStatus"] == "Completed"
+    assert metric not in shown["AlgorithmSpecification"]["MetricDefinitions"]
+    assert "Environment" not in shown
+
+
+def test_moto_shows_an_endpoint_without_its_images_and_async_settings(sagemaker: Any) -> None:
+    output = {"S3OutputPath": "s3://bucket/"}
+    make_config(sagemaker, AsyncInferenceConfig={"OutputConfig": output})
+    sagemaker.create_endpoint(EndpointName="chat", EndpointConfigName="chat-1")
+    shown = sagemaker.describe_endpoint(EndpointName="chat")
+    assert "AsyncInferenceConfig" not in shown
+    assert "DeployedImages" not in shown["ProductionVariants"][0]
+
+
+def test_moto_keeps_the_arn_of_an_endpoint_configuration_in_a_tuple(sagemaker: Any) -> None:
+    make_config(sagemaker)
+    backend: Any = sagemaker_backends[DEFAULT_ACCOUNT_ID]["us-east-1"]
+    assert isinstance(backend.endpoint_configs["chat-1"].arn, tuple)
+
+
 def test_moto_forgets_what_it_does_not_know_and_shows_what_was_not_sent(sagemaker: Any) -> None:
     make_config(sagemaker, EnableNetworkIsolation=True)
     model = sagemaker.describe_model(ModelName="chat")
@@ -119,5 +154,5 @@ def test_moto_answers_for_endpoints_that_are_not_there(plain_moto: Callable[[str
     assert answer["Body"].read() == b"body"
     location = runtime.invoke_endpoint_async(EndpointName="a", InputLocation="s3://a/b")
     assert location["OutputLocation"].startswith("s3://sagemaker-output-")
-    with pytest.raises(ClientError):
+    with pytest.raises(ClientError, match="404"):
         runtime.invoke_endpoint_with_response_stream(EndpointName="a", Body=b"{}")

@@ -108,6 +108,13 @@ def test_an_operation_that_moto_lacks_says_so_at_once(aws: Aws) -> None:
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 
+def test_an_operation_that_botocore_does_not_know_yet_says_so_too(aws: Aws) -> None:
+    scope = "AWS4-HMAC-SHA256 Credential=K/20261121/us-east-1/sagemaker/aws4_request, "
+    headers = {"Authorization": scope, "X-Amz-Target": "SageMaker.InventEndpoint"}
+    status, answer = aws.http("POST", "/", {}, headers)
+    assert (status, answer["__type"]) == (501, "NotImplemented")
+
+
 @pytest.mark.parametrize("header", [{"Origin": "https://example.com"}, {"Host": "example.com"}])
 def test_a_web_page_cannot_reach_it(aws: Aws, header: dict[str, str]) -> None:
     status, _ = aws.http("GET", "/lmi-sandbox/health", headers=header)

@@ -56,6 +56,7 @@ def test_the_answer_is_no_longer_than_asked_for(aws: Aws) -> None:
     [
         (b"not JSON", "is not JSON"),
         (b"\xff\x00", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
         (b'{"prompt": "hello"}', 'has no \\"inputs\\"'),
         (b'{"inputs": 3}', "neither a text nor a list of texts"),
         (b'{"inputs": "a", "parameters": {"max_new_tokens": "many"}}', "not a number of tokens"),

@@ -10,11 +10,14 @@ import random
 import stat
 import subprocess
 import sys
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import moto
 import pytest
+from botocore.exceptions import ClientError
 from moto.core.utils import utcnow
+from moto.s3.models import S3Backend
 
 from lmi_deployer.errors import InputError
 from lmi_deployer.sandbox import running_sandbox
@@ -148,6 +151,18 @@ def test_a_place_that_cannot_be_written_to_is_an_error_that_names_it(tmp_path: P
         pass
 
 
+def test_a_state_that_can_no_longer_be_saved_is_the_clients_error(
+    sandbox: Any, state_file: Path
+) -> None:
+    with sandbox(state_file) as aws:
+        state_file.unlink()
+        state_file.parent.rmdir()
+        state_file.parent.touch()
+        with pytest.raises(ClientError, match=f"cannot write {state_file}") as refused:
+            aws.make_model()
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 507
+
+
 class Malicious:
     """Runs a command when it is unpickled by a reader without restrictions."""
 
@@ -219,6 +234,11 @@ def test_a_file_that_would_run_something_is_refused(state_file: Path, malicious:
         pass
 
 
+def pickled_class(module: str, name: str) -> bytes:
+    words = (word.encode() for word in (module, name))
+    return b"".join(b"\x8c" + bytes([len(word)]) + word for word in words) + b"\x93"
+
+
 @pytest.mark.parametrize(
     ("module", "name"),
     [
@@ -226,20 +246,29 @@ def test_a_file_that_would_run_something_is_refused(state_file: Path, malicious:
         ("moto.sagemaker.models", "datetime"),  # only imported there
         ("moto.core.utils", "utcnow"),  # a function
         ("moto_evil.models", "Model"),
+        ("moto.core.base_backend", "BackendDict"),  # registers itself
         ("moto.moto_server.threaded_moto_server", "ThreadedMotoServer"),
         ("builtins", "eval"),
     ],
 )
 def test_only_plain_values_and_records_are_read(state_file: Path, module: str, name: str) -> None:
-    body = (
-        b"\x80\x04"
-        + b"".join(b"\x8c" + bytes([len(word)]) + word.encode() for word in (module, name))
-        + b"\x93."
-    )
     state_file.parent.mkdir()
-    state_file.write_bytes(state_of(body))
+    state_file.write_bytes(state_of(b"\x80\x04" + pickled_class(module, name) + b"."))
     with (
         pytest.raises(InputError, match=f"it refers to {module}.{name}"),
         running_sandbox(state_file=state_file),
     ):
         pass
+
+
+def test_a_file_cannot_change_moto_itself(state_file: Path) -> None:
+    backend = pickled_class("moto.s3.models", "S3Backend")
+    replacement = b"}\x8c\x0clist_buckets" + pickled_class("builtins", "list") + b"s"
+    state_file.parent.mkdir()
+    state_file.write_bytes(state_of(b"\x80\x04" + backend + b"N" + replacement + b"\x86b."))
+    with (
+        pytest.raises(InputError, match="it changes S3Backend"),
+        running_sandbox(state_file=state_file),
+    ):
+        pass
+    assert isinstance(S3Backend.list_buckets, FunctionType)

@@ -51,5 +51,5 @@ def test_a_running_job_can_be_stopped(aws: Aws) -> None:
 
 def test_a_name_is_taken_once(aws: Aws) -> None:
     train(aws)
-    with pytest.raises(ClientError, match="Cannot create already existing training job"):
+    with pytest.raises(aws.sagemaker.exceptions.ResourceInUse, match="must be unique"):
         train(aws)

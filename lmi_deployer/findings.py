@@ -35,6 +35,7 @@ CODES: Mapping[str, str] = {
     "LMI207": "more copies of the model than one",
     "LMI208": "more requests at once than sequences in flight",
     "LMI209": "a timeout beyond what SageMaker waits",
+    "LMI210": "too little host memory to compile an engine",
     "LMI301": "a raw option that the container does not know",
     "LMI302": "a raw option that another part of the profile decides",
     "LMI303": "a raw option that the chosen backend does not read",

@@ -73,8 +73,9 @@ def environment(spec: ResolvedSpec) -> dict[str, str]:
     for name, value in properties(spec).items():
         plain = name.removeprefix("option.")
         if name == "engine":
-            variable, _, text = spec.container.engine_environment.partition("=")
-            variables[variable] = text.format(engine=value)
+            for item in spec.container.engine_environment:
+                variable, _, text = item.partition("=")
+                variables[variable] = text.format(engine=value)
         elif name != "option.entryPoint" and (not plain.isidentifier() or plain != plain.lower()):
             problem = f"no environment variable stands for {name}"
             raise InputError(problem, fix="serving.properties, or leave the option out")

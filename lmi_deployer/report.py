@@ -58,7 +58,7 @@ def checks_block(spec: ResolvedSpec, findings: Sequence[Finding], paint: Paint =
         _check("ok", "rendered", f"{PROPERTIES_FILE}, {len(properties(spec))} keys", paint),
     ]
     if spec.support.compiles_at_load:
-        minutes = spec.endpoint.model_loading_timeout_seconds // 60
+        minutes = spec.endpoint.startup_timeout_seconds // 60
         text = f"compiled in the container at every start, which gets {minutes} min in all"
         lines.append(_check("--", "engine", text, paint))
     return "\n".join(lines)

@@ -64,6 +64,8 @@ class BackendSupport(Row):
     """The value of `option.entryPoint`; null for the handler that the server picks itself."""
     model_types: tuple[str, ...] | None
     """The `model_type`s of config.json that this backend serves; null when the library decides."""
+    min_compute_capability: float | None = None
+    """Oldest GPU that the backend's own kernels are for; null where the library decides."""
     dtypes: tuple[Dtype, ...]
     quantize: dict[QuantizeMethod, QuantizeSupport] = {}
     default_max_rolling_batch_size: int | None = None
@@ -85,6 +87,8 @@ class FlavorImage(Row):
     """CUDA version of the image ("12.2"); null on Neuron."""
     region_set: str
     """Key of `region_sets` in registries.yaml: the regions that lack the image."""
+    max_compute_capability: float | None
+    """Newest GPU that the image's CUDA has code for; null on Neuron."""
     inference_ami: str | None
     """`InferenceAmiVersion` whose driver fits this image; null for SageMaker's own default."""
     libraries: dict[str, str] = {}
@@ -98,8 +102,8 @@ class Container(SourcedRow):
     model_loading_timeout_seconds: int
     """`MODEL_LOADING_TIMEOUT` of the image, used when the option is left out."""
     predict_timeout_seconds: int
-    engine_environment: NonEmpty = "SERVING_LOAD_MODELS=model::{engine}=/opt/ml/model"
-    """The environment variable that stands for `engine=`; `{engine}` is replaced."""
+    engine_environment: tuple[str, ...]
+    """The environment variables that stand for `engine=`; `{engine}` is replaced."""
     flavors: dict[Flavor, FlavorImage]
     backends: dict[Backend, BackendSupport]
     """In the order in which `backend: auto` tries them."""

@@ -27,6 +27,8 @@ RULES: tuple[Rule, ...] = (
     hardware.degree_fits_the_instance,
     hardware.weights_fit,
     hardware.instance_can_host,
+    hardware.gpu_is_known_to_the_image,
+    hardware.host_can_compile,
     hardware.all_reduce_has_links,
     options.raw_options_are_known,
     options.properties_read_alike,

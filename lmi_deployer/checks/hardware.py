@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from lmi_deployer.checks.about import about
 from lmi_deployer.findings import Finding
 from lmi_deployer.loading import disk_bytes
-from lmi_deployer.spec import ResolvedSpec
+from lmi_deployer.spec import GIB, ResolvedSpec
 
 INVOCATION_SECONDS = 60
+COMPILE_HOST_FACTOR = 2
+SAFE_HOST_FRACTION = 0.75
+"""The server, the cache of files and the system need the rest of the host's memory."""
 TIGHT_WEIGHTS_FRACTION = 0.85
 """Above this share of a GPU, weights leave too little for KV cache and activations to be sure."""
 
@@ -85,6 +88,43 @@ def instance_can_host(spec: ResolvedSpec) -> Iterator[Finding]:
         )
 
 
+def gpu_is_known_to_the_image(spec: ResolvedSpec) -> Iterator[Finding]:
+    """LMI205: a GPU newer than the image's CUDA, or older than the backend's kernels."""
+    has, newest = spec.gpu.compute_capability, spec.image.max_compute_capability
+    oldest = spec.support.min_compute_capability
+    key = "instance_type"
+    if has is not None and newest is not None and has > newest:
+        problem = (
+            f"{spec.gpu.name} has compute capability {has}; CUDA {spec.image.cuda} of "
+            f"{spec.image.tag} has no code beyond {newest}"
+        )
+        yield about(spec, "LMI205", problem, key=key, fix="a newer container, or an older GPU")
+    if has is not None and oldest is not None and has < oldest:
+        if spec.settings.get("paged_attention") is False:
+            return
+        problem = f"{spec.backend} is for compute capability {oldest}; {spec.gpu.name} has {has}"
+        fix = "another backend, or a newer GPU"
+        yield about(spec, "LMI205", problem, key=key, fix=fix, severity="warning")
+
+
+def host_can_compile(spec: ResolvedSpec) -> Iterator[Finding]:
+    """LMI210: building an engine holds the weights in host memory about twice.
+
+    Source: TensorRT-LLM issue 2093, and the tuning guide of LMI 0.26, which compiles a 7B model
+    for a machine of 32 GiB on a larger one.
+    """
+    needed = COMPILE_HOST_FACTOR * spec.weights.download_bytes / GIB
+    has = spec.instance.host_memory_gib
+    if (
+        spec.support.compiles_at_load
+        and spec.image.accelerator == "gpu"
+        and needed > SAFE_HOST_FRACTION * has
+    ):
+        problem = f"compiling holds about {needed:.0f} GiB in host memory; there are {has:.0f}"
+        fix = "a larger instance type"
+        yield about(spec, "LMI210", problem, key="instance_type", fix=fix, severity="warning")
+
+
 def all_reduce_has_links(spec: ResolvedSpec) -> Iterator[Finding]:
     """LMI206: TensorRT-LLM's own all-reduce works over NVLink only."""
     wanted = spec.settings.get("use_custom_all_reduce")
@@ -107,8 +147,8 @@ def requests_find_a_slot(spec: ResolvedSpec) -> Iterator[Finding]:
 def engine_is_compiled_at_start(spec: ResolvedSpec) -> Iterator[Finding]:
     """LMI106: every start and every scale-out waits for the compilation."""
     if spec.support.compiles_at_load:
-        minutes = spec.endpoint.model_loading_timeout_seconds // 60
-        problem = f"each start compiles the model first; it gets {minutes} minutes in all"
+        minutes = spec.endpoint.startup_timeout_seconds // 60
+        problem = f"each start compiles the model first; starting gets {minutes} minutes in all"
         yield about(spec, "LMI106", problem, key="backend", severity="note")
 
 

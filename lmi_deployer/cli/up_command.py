@@ -56,7 +56,7 @@ def command(
         try:
             connection = stack.enter_context(connected(where))
             planned = [
-                (live.plan_up(spec, connection.aws, verify=not no_smoke), spec, notes)
+                (_plan(spec, connection, verify=not no_smoke), spec, notes)
                 for spec, notes in decided
             ]
         except CredentialsError:
@@ -85,6 +85,15 @@ def command(
             if as_json:
                 print_document(sandbox=where.sandbox, deployments=results)
     return 0
+
+
+def _plan(spec: ResolvedSpec, connection: Connection, *, verify: bool) -> SavedPlan:
+    """The plan for a spec. A sandbox has whatever bucket a profile names."""
+    saved = live.plan_up(spec, connection.aws, verify=verify)
+    if saved.missing_bucket is None or connection.where is None:
+        return saved
+    connection.aws.create_bucket(saved.missing_bucket)
+    return live.plan_up(spec, connection.aws, verify=verify)
 
 
 def _warn_of_renamed(saved: SavedPlan, spec: ResolvedSpec, connection: Connection) -> None:

@@ -240,6 +240,13 @@ class Aws:
             request = {"Bucket": bucket, "Key": f"{prefix}{path}", **self._owner(bucket)}
             self._calls.call("s3", "PutObject", Body=content, **request)
 
+    def create_bucket(self, bucket: str) -> None:
+        """Create a bucket in this region."""
+        request: dict[str, Any] = {"Bucket": bucket}
+        if self.region != "us-east-1":  # which S3 takes for no constraint, and refuses as one
+            request["CreateBucketConfiguration"] = {"LocationConstraint": self.region}
+        self._calls.call("s3", "CreateBucket", **request)
+
     def delete_objects(self, uris: tuple[str, ...]) -> None:
         """Delete objects. Deleting what is gone already is fine."""
         for uri in uris:

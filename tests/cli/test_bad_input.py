@@ -173,8 +173,15 @@ def test_a_name_that_no_file_can_have_is_just_unknown(lmi: Command):
         assert is_clean(done)
 
 
-def test_a_missing_bucket_stops_the_run_before_it_is_approved(kept: Command):
-    done = kept("up", "chat", "--yes", "--artifacts", "s3://no-such-bucket-anywhere/x/")
+def test_a_missing_bucket_stops_the_run_before_it_is_approved(
+    lmi: Command, monkeypatch: pytest.MonkeyPatch, sandbox_url: str
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", sandbox_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "example")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("LMI_DEPLOY_ROLE", ROLE)
+    done = lmi("up", "chat", "--yes", "--artifacts", "s3://no-such-bucket-anywhere/x/")
     assert done.status == 2
     assert "Plan: 4 to create" in done.out
     assert "aws s3 mb s3://no-such-bucket-anywhere" in done.err

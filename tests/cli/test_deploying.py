@@ -105,6 +105,14 @@ def test_a_new_name_does_not_let_the_old_endpoint_be_forgotten(kept: Command):
     assert kept("down", "old", "--yes").status == 0
 
 
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
+def test_a_profile_with_a_bucket_of_its_own_can_be_tried_in_the_sandbox(lmi: Command, region):
+    override = "endpoint.artifacts=s3://acme-of-my-own/x/"
+    done = lmi(*DEPLOY, "--sandbox", "--region", region, "--set", override)
+    assert done.status == 0
+    assert "s3://acme-of-my-own/x/chat-g5/" in done.out
+
+
 def test_a_renamed_tag_is_changed_in_place(kept: Command):
     kept("up", *DEPLOY)
     done = kept("up", *DEPLOY, "--set", 'endpoint.tags={"team": "search"}')

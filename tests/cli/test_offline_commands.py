@@ -58,6 +58,7 @@ def test_the_same_settings_come_in_other_forms(lmi: Command):
     lines = lmi("render", "chat", "--format", "env").out.splitlines()
     variables = dict(line.split("=", 1) for line in lines)
     assert variables.pop("SERVING_LOAD_MODELS") == "model::MPI=/opt/ml/model"
+    assert variables.pop("OPTION_ENGINE") == "MPI"
     options = {name: value for name, value in pairs.items() if name != "engine"}
     assert variables == {
         f"OPTION_{name.removeprefix('option.').upper()}": value for name, value in options.items()

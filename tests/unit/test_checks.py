@@ -292,6 +292,23 @@ def test_an_arm_machine_runs_no_lmi_image() -> None:
     assert any("is arm64" in item.problem for item in check(spec) if item.code == "LMI205")
 
 
+@pytest.mark.parametrize("machine", ["ml.p6-b200.48xlarge", "ml.g7e.2xlarge"])
+def test_a_gpu_newer_than_the_images_cuda_is_lmi205(machine: str) -> None:
+    spec = make_spec(f"instance_type={machine}")
+    assert any("has no code beyond 9.0" in item.problem for item in check(spec))
+    assert "LMI205" in stopping(spec)
+
+
+def test_a_gpu_older_than_the_backends_kernels_is_a_warning() -> None:
+    assert find(make_spec(T4), "LMI205").severity == "warning"
+    assert "LMI205" not in serious(make_spec(T4, "lmi_dist.paged_attention=false"))
+
+
+def test_too_little_host_memory_to_compile_is_the_warning_lmi210() -> None:
+    assert find(make_spec("backend=trtllm"), "LMI210").severity == "warning"
+    assert "LMI210" not in serious(make_spec("backend=trtllm", G5_12X))
+
+
 def test_an_unknown_disk_is_said_and_not_taken_for_none() -> None:
     spec = make_spec()
     unknown = replace(spec, instance=changed(spec.instance, local_disk_gb=None))

@@ -107,6 +107,7 @@ def test_both_readers_read_the_pairs_that_were_written(spec: ResolvedSpec) -> No
 def test_the_environment_holds_the_same_settings_in_upper_case() -> None:
     assert environment(SPEC) == {
         "OPTION_DTYPE": "fp16",
+        "OPTION_ENGINE": "MPI",
         "OPTION_MAX_ROLLING_BATCH_SIZE": "32",
         "OPTION_MODEL_ID": "TheBloke/Llama-2-7B-fp16",
         "OPTION_MODEL_LOADING_TIMEOUT": "840",

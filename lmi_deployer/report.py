@@ -104,7 +104,9 @@ def step_line(step: Step) -> StepLine:  # noqa: C901, PLR0911, PLR0912 - one cas
             return StepLine("+", "sagemaker_model", str(step.request["ModelName"]))
         case steps.CreateEndpointConfig():
             name = str(step.request["EndpointConfigName"])
-            return StepLine("+", "endpoint_config", name)
+            variant = step.request["ProductionVariants"][0]
+            machines = f"{variant['InitialInstanceCount']} x {variant['InstanceType']}"
+            return StepLine("+", "endpoint_config", name, machines)
         case steps.CreateEndpoint():
             return StepLine("+", "endpoint", str(step.request["EndpointName"]))
         case steps.UpdateEndpoint():

@@ -51,6 +51,18 @@ class ObservedState:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all of it: a plan made for one state must not be applied to another."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        """SHA-256 of all of it: a plan made for one state must not be applied to another.
+
+        An endpoint counts as what it is becoming by itself: it may settle between the two.
+        """
+        state = {**asdict(self), "endpoint": _at_rest(self.endpoint)}
+        text = json.dumps(state, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _at_rest(endpoint: ObservedEndpoint | None) -> dict[str, object] | None:
+    """What an endpoint will be once it has settled, if nothing goes wrong."""
+    if endpoint is None or endpoint.status == "Deleting":
+        return None
+    status = "InService" if endpoint.status in IN_FLIGHT else endpoint.status
+    return {"status": status, "config": endpoint.heading_for, "tags": dict(endpoint.tags)}

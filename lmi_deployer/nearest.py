@@ -7,11 +7,11 @@ from collections.abc import Iterable
 LISTED_AT_MOST = 12
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str | None:
-    """The allowed name that is nearly the given one, if any is."""
+def nearest(name: str, allowed: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The allowed name that is nearly the given one, if any is. `cutoff` is difflib's."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name, sorted(allowed), n=1, cutoff=0.6)
+    near = get_close_matches(name, sorted(allowed), n=1, cutoff=cutoff)
     return near[0] if near else None
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from lmi_deployer.findings import Finding
-from lmi_deployer.nearest import did_you_mean
+from lmi_deployer.nearest import did_you_mean, nearest
 from lmi_deployer.profile import LATER
 from lmi_deployer.secrets import redacted
 from lmi_deployer.yaml_source import Path, YamlSource
@@ -123,9 +122,9 @@ def _value_fix(path: Path, details: Details) -> str | None:
         return "give it a value, or remove the key"
     if isinstance(given, str):
         expected = " ".join(str(detail.get("ctx", {}).get("expected", "")) for detail in details)
-        near = get_close_matches(given, re.findall(r"'([^']*)'", expected), n=1)
-        if near:
-            return f"did you mean {near[0]!r}?"
+        near = nearest(given, re.findall(r"'([^']*)'", expected))
+        if near is not None:
+            return f"did you mean {near!r}?"
     return VALUE_FIXES.get(str(path[-1])) if path else None
 
 

@@ -81,17 +81,16 @@ class LazyGroup(click.Group):
 
 def _refuse_misspelt(word: str) -> None:
     """Raise InputError for a word that is no profile, but nearly a command."""
-    from difflib import get_close_matches
-
+    from lmi_deployer.nearest import nearest
     from lmi_deployer.resources import find_profile
 
-    near = get_close_matches(word, COMMANDS, n=1, cutoff=0.75)
-    if near:
+    near = nearest(word, COMMANDS, cutoff=0.75)
+    if near is not None:
         try:
             find_profile(word)
         except InputError as error:
             raise InputError(
-                f"there is no command or profile {word!r}", fix=f"did you mean {near[0]!r}?"
+                f"there is no command or profile {word!r}", fix=f"did you mean {near!r}?"
             ) from error
 
 

@@ -84,15 +84,13 @@ class Aws:
     def observe(self, identity: Identity) -> ObservedState:
         """Everything that carries the name and tags of a deployment; changes nothing."""
         name = identity.deployment
-        endpoint, foreign = self.endpoint(name), []
-        if endpoint is not None:
-            tags = self._tags_of("endpoint", name)
-            if tags is None:
-                endpoint = None  # it has gone between the two calls
-            elif identity.owns(tags):
-                endpoint = replace(endpoint, tags=tags)
+        found = self._calls.find("DescribeEndpoint", EndpointName=name)
+        tags = None if found is None else self._tags(found["EndpointArn"])
+        endpoint, foreign = None, []
+        if found is not None and tags is not None:  # it may go between the two calls
+            if identity.owns(tags):
+                endpoint = replace(_endpoint(found), tags=tags)
             else:
-                endpoint = None
                 foreign.append(f"endpoint {name}{_made_for(tags)}")
         configs = self._named("EndpointConfig", "ListEndpointConfigs", name)
         models = self._named("Model", "ListModels", name)
@@ -119,15 +117,7 @@ class Aws:
     def endpoint(self, name: str) -> ObservedEndpoint | None:
         """The endpoint as it is now, without its tags, or None."""
         found = self._calls.find("DescribeEndpoint", EndpointName=name)
-        if found is None:
-            return None
-        pending = found.get("PendingDeploymentSummary") or {}
-        return ObservedEndpoint(
-            status=found["EndpointStatus"],
-            endpoint_config_name=found["EndpointConfigName"],
-            pending_config_name=pending.get("EndpointConfigName"),
-            failure_reason=found.get("FailureReason"),
-        )
+        return None if found is None else _endpoint(found)
 
     def endpoint_config(self, name: str) -> Mapping[str, Any] | None:
         """What DescribeEndpointConfig says, or None."""
@@ -135,21 +125,21 @@ class Aws:
 
     def deployments(self) -> list[str]:
         """Names of all endpoints in the region that this tool made."""
-        listed = self._calls.pages("sagemaker", "ListEndpoints", "Endpoints")
-        return sorted(
-            item["EndpointName"]
-            for item in listed
-            if (self._tags(item["EndpointArn"]) or {}).get(DEPLOYMENT_TAG) == item["EndpointName"]
-        )
+        return sorted(self._made_here())
 
     def renamed(self, identity: Identity) -> list[str]:
         """Endpoints of the same hardware profile under another name, as a renaming leaves them."""
-        return [
+        return sorted(
             name
-            for name in self.deployments()
-            if name != identity.deployment
-            and replace(identity, deployment=name).owns(self._tags_of("endpoint", name) or {})
-        ]
+            for name, tags in self._made_here().items()
+            if name != identity.deployment and replace(identity, deployment=name).owns(tags)
+        )
+
+    def _made_here(self) -> dict[str, Tags]:
+        """Every endpoint in the region that this tool made, with its tags."""
+        listed = self._calls.pages("sagemaker", "ListEndpoints", "Endpoints")
+        tagged = {item["EndpointName"]: self._tags(item["EndpointArn"]) or {} for item in listed}
+        return {name: tags for name, tags in tagged.items() if tags.get(DEPLOYMENT_TAG) == name}
 
     def identity(self, deployment: str) -> Identity | None:
         """Whose a deployment is, by the tags of whatever is left of it; None if nothing is."""
@@ -345,6 +335,17 @@ class Aws:
         operation, key, field = ARN_FROM[kind]
         found = self._calls.find(operation, **{key: name})
         return None if found is None else str(found[field])
+
+
+def _endpoint(found: Mapping[str, Any]) -> ObservedEndpoint:
+    """What DescribeEndpoint says, as the planner needs it."""
+    pending = found.get("PendingDeploymentSummary") or {}
+    return ObservedEndpoint(
+        status=found["EndpointStatus"],
+        endpoint_config_name=found["EndpointConfigName"],
+        pending_config_name=pending.get("EndpointConfigName"),
+        failure_reason=found.get("FailureReason"),
+    )
 
 
 def _when_seen(unseen: str, call: Callable[[], None], pause: Callable[[float], None]) -> None:

@@ -27,9 +27,10 @@ format: $(VENV)/.dev-installed  ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-catalog: $(VENV)/.dev-installed  ## Compile the catalog after an edit, and the profile's JSON Schema
+catalog: $(VENV)/.dev-installed  ## Compile the catalog after an edit, the JSON Schema, docs/findings.md
 	$(BIN)/python -m lmi_deployer.catalog.build
 	$(BIN)/lmi-deploy schema > lmi_deployer/profile.schema.json
+	$(BIN)/python -m lmi_deployer.catalog.codes_page > docs/findings.md
 
 lock: $(VENV)/.dev-installed  ## Choose new versions of the dependencies
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \

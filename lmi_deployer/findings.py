@@ -2,51 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 from lmi_deployer.errors import InputError
+from lmi_deployer.resources import PACKAGE
 
 Severity = Literal["error", "warning", "note"]
 
-CODES: Mapping[str, str] = {
-    "LMI001": "the file is not a YAML document that can be read",
-    "LMI002": "an unknown key",
-    "LMI003": "a value of the wrong type or out of range",
-    "LMI004": "a required key is missing",
-    "LMI005": "a setting that this version of lmi-deploy does not support yet",
-    "LMI006": "a secret in plain text",
-    "LMI007": "an unknown name, or inheritance that leads nowhere",
-    "LMI008": "a schema version that this lmi-deploy does not read",
-    "LMI101": "the container version does not have the backend",
-    "LMI102": "the backend does not read the setting",
-    "LMI103": "the quantization method does not go with backend, dtype, model or GPU",
-    "LMI104": "the backend does not serve the model family",
-    "LMI105": "the dtype does not go with backend or GPU",
-    "LMI106": "the container compiles the engine at every start",
-    "LMI107": "the weights are not pinned to a revision",
-    "LMI201": "the tensor parallel degree does not fit the instance",
-    "LMI202": "the tensor parallel degree does not divide the attention heads",
-    "LMI203": "the weights do not fit into the GPUs",
-    "LMI204": "the weights do not fit on the disk",
-    "LMI205": "the instance type cannot host this container",
-    "LMI206": "custom all-reduce needs GPUs joined by NVLink",
-    "LMI207": "more copies of the model than one",
-    "LMI208": "more requests at once than sequences in flight",
-    "LMI209": "a timeout beyond what SageMaker waits",
-    "LMI210": "too little host memory to compile an engine",
-    "LMI301": "a raw option that the container does not know",
-    "LMI302": "a raw option that another part of the profile decides",
-    "LMI303": "a raw option that the chosen backend does not read",
-    "LMI304": "a value that the two readers of serving.properties take differently",
-    "LMI305": "a raw option that changes how many copies of the model run",
-    "LMI401": "lengths beyond the model's positions",
-    "LMI402": "a gated model that the container cannot download",
-    "LMI403": "a fact is missing, so a rule could not be checked",
-    "LMI501": "two hardware profiles with one endpoint name",
-    "LMI404": "a model that runs its own code, unasked or from an unpinned revision",
-}
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """What a finding's code means; the columns are those of catalog/code_rows.py."""
+
+    code: str
+    title: str
+    severities: tuple[Severity, ...]
+    explanation: str
+    fix: str
+    bad: str | None
+    good: str | None
+    source: str | None
+    since: str
+
+    @property
+    def page(self) -> str:
+        """Where the documentation explains it."""
+        return f"docs/findings.md#{self.code.lower()}"
+
+
+class _CompiledCodes(Mapping[str, Code]):
+    """The rows of codes.yaml in its order, read when first asked: most runs explain nothing.
+
+    It reads the compiled file itself, because the catalog's own reader imports pydantic.
+    """
+
+    @cached_property
+    def _rows(self) -> dict[str, Code]:
+        import json
+
+        text = (PACKAGE / "catalog" / "compiled" / "codes.json").read_text(encoding="utf-8")
+        rows: dict[str, dict[str, Any]] = json.loads(text)
+        return {
+            name: Code(**{**row, "severities": tuple(row["severities"])})
+            for name, row in rows.items()
+        }
+
+    def __getitem__(self, code: str) -> Code:
+        return self._rows[code]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+CODES: Mapping[str, Code] = _CompiledCodes()
 """Every finding's code and what it stands for."""
 
 
@@ -58,8 +72,23 @@ class Place:
     line: int = 0
     column: int = 0
 
+    @property
+    def is_file(self) -> bool:
+        """False for what stands on the command line (`--set`) or comes in on standard input."""
+        return not self.file.startswith("-")
+
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        position = [str(number) for number in (self.line, self.column) if number]
+        return ":".join([self.file, *position]) if self.line else self.file
+
+
+LONGEST_LINE = 1000
+
+
+def printable(text: str) -> str:
+    """A line for a terminal, on which a hostile file can neither move the cursor nor fill it."""
+    plain = text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+    return plain if len(plain) <= LONGEST_LINE else f"{plain[:LONGEST_LINE]}..."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +110,15 @@ class Finding:
         """A finding that stops a deployment."""
         return cls(code=code, severity="error", problem=problem, place=place, key=key, fix=fix)
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:
+        """What is wrong and the way out, without code and place."""
         subject = f"{self.key}: " if self.key else ""
-        text = f"{self.severity}[{self.code}] {self.place}: {subject}{self.problem}"
-        return text if self.fix is None else f"{text}\n  fix: {self.fix}"
+        way_out = "" if self.fix is None else f"\n  fix: {printable(self.fix)}"
+        return f"{printable(f'{subject}{self.problem}')}{way_out}"
+
+    def __str__(self) -> str:
+        return f"{self.severity}[{self.code}] {self.place}: {self.text}"
 
 
 class ProfileError(InputError):

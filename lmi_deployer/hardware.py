@@ -2,7 +2,8 @@
 
 Order, weakest first: the file's own `model`, `container`, `traffic` and `options`; `defaults`; the
 chain of `extends`; the hardware profile; `--set`. Mappings merge key by key, everything else
-(lists, `quantize`) is replaced whole.
+(lists, `quantize`) is replaced whole. A null takes back what weaker layers say; in `options`, where
+lines come from elsewhere too, it stays, and leaves the line out.
 """
 
 from __future__ import annotations

@@ -49,7 +49,8 @@ TagKey = Annotated[
 TagValue = Annotated[TagText, StringConstraints(max_length=256)]
 PositiveInt = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
-OptionValue = str | int | float | bool
+OptionValue = str | int | float | bool | None
+"""Of a raw key of serving.properties; null leaves the line out, whoever would write it."""
 
 
 def _is_folder(uri: str) -> str:
@@ -123,21 +124,38 @@ class TrtllmSection(Section):
     max_num_sequences: PositiveInt | None = None
     enable_trt_overlap: bool | None = None
     multi_query_mode: bool | Auto | None = None
+    max_num_tokens: PositiveInt | None = None
+    """Tokens in one forward pass over the whole batch."""
+    enable_chunked_prefill: bool | None = None
 
 
-class LmiDistSection(Section):
-    """Settings that only LMI-Dist reads."""
-
-    max_rolling_batch_prefill_tokens: PositiveInt | None = None
-    paged_attention: bool | None = None
-
-
-class VllmSection(Section):
-    """Settings that only vLLM reads."""
+class PagedSection(Section):
+    """What LMI-Dist and vLLM both read; LMI-Dist from 0.27.0 on, when it came to use vLLM."""
 
     max_rolling_batch_prefill_tokens: PositiveInt | None = None
     max_model_len: PositiveInt | None = None
     """Prompt and answer together; the model's own positions when left out."""
+    gpu_memory_utilization: Fraction | None = None
+    """Share of the GPU memory for weights, activations and KV cache together."""
+    enforce_eager: bool | None = None
+    """No CUDA graphs: less memory, slower."""
+    enable_chunked_prefill: bool | None = None
+    enable_prefix_caching: bool | None = None
+    enable_lora: bool | None = None
+    max_loras: PositiveInt | None = None
+    max_lora_rank: PositiveInt | None = None
+
+
+class LmiDistSection(PagedSection):
+    """Settings that only LMI-Dist reads."""
+
+    paged_attention: bool | None = None
+
+
+class VllmSection(PagedSection):
+    """Settings that only vLLM reads."""
+
+    task: str | None = None
 
 
 class DeepspeedSection(Section):
@@ -161,6 +179,7 @@ class NeuronxSection(Section):
 
     n_positions: PositiveInt | None = None
     low_cpu_mem_usage: bool | None = None
+    task: str | None = None
 
 
 class InstanceCounts(Section):
@@ -218,7 +237,7 @@ class Settings(Section):
     neuronx: NeuronxSection | None = None
     endpoint: EndpointSection | None = None
     options: dict[str, OptionValue] | None = None
-    """Raw serving.properties keys, checked against the container's own list."""
+    """Raw serving.properties keys, laid over the lines that other settings come to."""
 
 
 class HardwareProfile(Settings):

@@ -27,7 +27,7 @@ DERIVED_PROPERTIES: Mapping[str, str] = {
 
 
 def properties(spec: ResolvedSpec) -> dict[str, str]:
-    """The pairs of serving.properties, sorted by name."""
+    """The pairs of serving.properties, sorted by name; raw options come before everything else."""
     support = spec.support
     pairs: dict[str, Value | None] = {
         "engine": support.engine,

@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 from lmi_deployer import steps
 from lmi_deployer.findings import Finding, Severity
+from lmi_deployer.findings_report import finding_as_json
 from lmi_deployer.paint import Paint, plain
 from lmi_deployer.plan import Plan
 from lmi_deployer.plan_file import SavedPlan, plan_as_json
@@ -169,33 +170,6 @@ def decided_values(spec: ResolvedSpec) -> dict[str, Value | None]:
         "max_rolling_batch_size": spec.max_rolling_batch_size,
         "model.dtype": spec.weights.dtype,
         "model_loading_timeout_seconds": spec.endpoint.model_loading_timeout_seconds,
-    }
-
-
-def findings_text(findings: Iterable[Finding], paint: Paint = plain) -> str:
-    """Findings as lines, each with its fix below it."""
-    colors: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "cyan"}
-    return "\n".join(
-        str(finding).replace(
-            f"{finding.severity}[{finding.code}]",
-            paint(f"{finding.severity}[{finding.code}]", colors[finding.severity]),
-            1,
-        )
-        for finding in findings
-    )
-
-
-def finding_as_json(finding: Finding) -> dict[str, Any]:
-    """A finding as plain data."""
-    return {
-        "code": finding.code,
-        "severity": finding.severity,
-        "file": finding.place.file,
-        "line": finding.place.line or None,
-        "column": finding.place.column or None,
-        "key": finding.key,
-        "problem": finding.problem,
-        "fix": finding.fix,
     }
 
 

@@ -10,7 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 
 from lmi_deployer import catalog, loading, rules
-from lmi_deployer.catalog.rows import Backend, Container, InstanceType, Model, QuantizeMethod
+from lmi_deployer.catalog.rows import (
+    Backend,
+    Container,
+    Dtype,
+    InstanceType,
+    Model,
+    QuantizeMethod,
+)
 from lmi_deployer.errors import InputError
 from lmi_deployer.findings import Finding, ProfileError
 from lmi_deployer.hardware import MergedProfile, Origin
@@ -137,10 +144,15 @@ class _Resolver:
             ("max_input_len", max_input_len),
             ("max_output_len", max_output_len),
             ("max_tokens", max_input_len + max_output_len),
+            ("max_seq_len", max_input_len + max_output_len),
             ("n_positions", max_input_len + max_output_len),
         ):
             if name in support.property_names and settings.get(name) is None:
                 settings[name] = length
+        if support.default_max_num_tokens is not None and settings.get("max_num_tokens") is None:
+            settings["max_num_tokens"] = self._decide(
+                f"{BACKEND_SECTIONS[backend]}.max_num_tokens", lambda: rules.max_num_tokens(support)
+            )
         if "output_formatter" in support.property_names or self._settings.output_formatter:
             settings["output_formatter"] = self._decide(
                 "output_formatter", lambda: Choice("json", "rule: one JSON document an answer")
@@ -267,14 +279,17 @@ class _Resolver:
     def _weights_settings(self, backend: Backend, weights: Weights) -> dict[str, Value | None]:
         """The settings that say which weights to load, and as what."""
         quantize = self._quantize
-        row = self._container.backends[backend].quantize.get(quantize.method) if quantize else None
-        takes_dtype = quantize is None or row is None or bool(row.dtypes)
+        support = self._container.backends[backend]
+        row = support.quantize.get(quantize.method) if quantize else None
+        takes_dtype = "dtype" in support.property_names and (row is None or bool(row.dtypes))
         is_dtype_written = self._merged.get("model.dtype") not in {None, "auto"}
         return {
             "model_id": weights.source or weights.model_id,
             "revision": None if weights.source else weights.revision,
             "trust_remote_code": bool(self._merged.get("model.trust_remote_code")) or None,
-            "dtype": weights.dtype if takes_dtype or is_dtype_written else None,
+            "dtype": support.dtype_names.get(cast(Dtype, weights.dtype), weights.dtype)
+            if takes_dtype or is_dtype_written
+            else None,
             "quantize": row.value if row else weights.quantize,
             "smoothquant_alpha": quantize.alpha if quantize else None,
             "smoothquant_per_token": quantize.per_token if quantize else None,
@@ -291,11 +306,16 @@ class _Resolver:
             section.model_dump() if isinstance(section, Section) else {}
         )
         if backend == "trtllm":
-            values["use_custom_all_reduce"] = self._decide(
-                f"{name}.use_custom_all_reduce",
-                lambda: rules.use_custom_all_reduce(self._instance, degree),
-            )
-            values["multi_query_mode"] = self._decide(
-                f"{name}.multi_query_mode", lambda: rules.multi_query_mode(weights)
-            )
+            decided: dict[str, Callable[[], Choice[bool | None]]] = {
+                "use_custom_all_reduce": lambda: rules.use_custom_all_reduce(
+                    self._instance, degree
+                ),
+                "multi_query_mode": lambda: rules.multi_query_mode(weights),
+            }
+            names = self._container.backends[backend].property_names
+            for setting, rule in decided.items():
+                is_read = setting in names  # else only what the profile says itself, to be refused
+                is_said = values.get(setting) not in {None, "auto"}
+                key = f"{name}.{setting}"
+                values[setting] = self._decide(key, rule) if is_read or is_said else None
         return values

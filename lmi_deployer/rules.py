@@ -14,6 +14,7 @@ from lmi_deployer.catalog.rows import (
     InstanceType,
     Model,
     QuantizeMethod,
+    WeightFormat,
 )
 from lmi_deployer.loading import loading_timeout_seconds
 from lmi_deployer.spec import GIB, Weights, device_count
@@ -27,6 +28,7 @@ BYTES_PER_PARAMETER: Mapping[str, float] = {
     "fp16": 2,
     "bf16": 2,
     "int8": 1,
+    "fp8": 1,
     "smoothquant": 1,
     "dynamic_int8": 1,
     "static_int8": 1,
@@ -74,11 +76,20 @@ def _can_serve(
         return False
     already = facts.quantization if facts else None
     if method is None:
-        return already is None
+        return already is None or loads_by_itself(support, already)
     row = support.quantize.get(method)
-    return row is not None and (
-        already == method if row.needs_quantized_checkpoint else not already
-    )
+    if row is None:
+        return False
+    if already == method:
+        return row.needs_quantized_checkpoint or row.takes_quantized_checkpoint
+    return already is None and not row.needs_quantized_checkpoint
+
+
+def loads_by_itself(support: BackendSupport, already: WeightFormat) -> bool:
+    """Whether quantized weights load without a word about them: the checkpoint says it all."""
+    rows = {str(method): row for method, row in support.quantize.items()}
+    row = rows.get(already)
+    return row is not None and (row.value is None or row.takes_quantized_checkpoint)
 
 
 def dtype(
@@ -130,6 +141,12 @@ def max_rolling_batch_size(container: Container, name: Backend) -> Choice[int | 
     """What the container itself uses; None for a backend without rolling batch."""
     value = container.backends[name].default_max_rolling_batch_size
     return Choice(value, f"container: what {name} uses on LMI {container.version} by default")
+
+
+def max_num_tokens(support: BackendSupport) -> Choice[int | None]:
+    """What the server would write itself, did the profile not decide the batch."""
+    reason = "container: what the server writes where it decides the batch as well"
+    return Choice(support.default_max_num_tokens, reason)
 
 
 def model_loading_timeout(weights: Weights, *, compiles: bool) -> Choice[int]:

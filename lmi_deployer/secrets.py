@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lmi_deployer.findings import Finding
-from lmi_deployer.yaml_source import Path, YamlSource
+
+if TYPE_CHECKING:
+    from lmi_deployer.yaml_source import Path, YamlSource
 
 _TOKEN = re.compile(
     r"(?<![A-Za-z0-9])(?:"
@@ -22,9 +24,23 @@ _TOKEN = re.compile(
     r")|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*"
 )
 _SECRET_KEY = re.compile(
-    r"(?i)(^|[_.-])(password|passwd|secret|(access|api|auth|hf|hub|session)_?token"
+    r"(?im)(^|[_.-])(password|passwd|secret|(access|api|auth|hf|hub|session)_?token"
     r"|(api|private|secret|secret_?access)_?key)$"
 )
+_TOKEN_STARTS = (
+    "hf_",
+    "AKIA",
+    "ASIA",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "-----",
+)
+_SECRET_NAME_ENDS = ("password\n", "passwd\n", "secret\n", "token\n", "key\n")
+"""What every match of the two patterns holds: looking for these is a hundred times as fast."""
 FIX = "take it out of the file and revoke it; weights that need it can be copied to S3 once"
 
 
@@ -45,6 +61,15 @@ def is_secret(key: str, value: object) -> bool:
     if _TOKEN.search(text):
         return True
     return bool(_SECRET_KEY.search(key)) and not text.startswith("secretsmanager:")
+
+
+def may_hold(texts: Mapping[str, str]) -> bool:
+    """False where surely no key and no value is a secret; else each has to be looked at."""
+    names = "\n".join([*texts, ""]).lower()
+    if any(end in names for end in _SECRET_NAME_ENDS):
+        return True
+    values = "\n".join([*texts, *texts.values()])
+    return any(start in values for start in _TOKEN_STARTS)
 
 
 def findings(source: YamlSource) -> list[Finding]:

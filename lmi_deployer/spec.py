@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lmi_deployer.catalog.rows import (
     Backend,
@@ -16,7 +17,9 @@ from lmi_deployer.catalog.rows import (
     QuantizeMethod,
 )
 from lmi_deployer.findings import Place
-from lmi_deployer.hardware import Origin
+
+if TYPE_CHECKING:
+    from lmi_deployer.hardware import Origin
 
 GIB = 1024**3
 Value = str | int | float | bool
@@ -85,8 +88,8 @@ class ResolvedSpec:
     concurrency: int | None
     settings: Mapping[str, Value]
     """What goes into serving.properties, under our names."""
-    options: Mapping[str, Value]
-    """Raw properties that the profile adds."""
+    options: Mapping[str, Value | None]
+    """Raw properties that the profile lays over the rest; None leaves a line out."""
     endpoint: Endpoint
     origin: Mapping[str, Origin]
 

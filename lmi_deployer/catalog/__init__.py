@@ -1,6 +1,6 @@
-"""Facts to look up: containers, GPUs, instance types, registries and models.
+"""Facts to look up: containers, options, GPUs, instance types, registries and models.
 
-Each function reads the one compiled table it needs, once, and types the one row it returns.
+Each function reads the one compiled file it needs, once, and types the one row it returns.
 """
 
 from __future__ import annotations
@@ -10,24 +10,33 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from lmi_deployer.catalog.rows import Container, Gpu, InstanceType, Model, RegionSet, Registry
+from lmi_deployer.catalog.rows import (
+    Container,
+    Gpu,
+    Host,
+    InstanceType,
+    Model,
+    RegionSet,
+    Registry,
+)
 from lmi_deployer.catalog.typed import typed
 from lmi_deployer.errors import InputError
 from lmi_deployer.nearest import did_you_mean
 
 DOCKER_REPOSITORY = "djl-inference"
 """ECR repository of every LMI image. Source: image tables of the SageMaker Python SDK."""
+CONTAINERS = "containers"
+"""The one table that has a file for each row, as a run needs one container or two."""
 
 
 @cache
-def _table(name: str) -> dict[str, Any]:
-    text = files(__package__).joinpath("compiled", f"{name}.json").read_text(encoding="utf-8")
-    rows: dict[str, Any] = json.loads(text)
-    return rows
+def _compiled(name: str) -> Any:
+    path = files(__package__).joinpath("compiled", *f"{name}.json".split("/"))
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _row(table: str, kind: str, name: str) -> Any:
-    rows = _table(table)
+    rows = _compiled(table)
     if name not in rows:
         raise InputError(f"unknown {kind} {name!r}", fix=did_you_mean(name, rows))
     return rows[name]
@@ -36,7 +45,20 @@ def _row(table: str, kind: str, name: str) -> Any:
 @cache
 def container(version: str) -> Container:
     """Facts of one LMI container version. Raises InputError for an unknown one."""
-    return typed(Container, _row("containers", "container version", version))
+    if version not in names(CONTAINERS):
+        raise InputError(f"unknown container version {version!r}", fix=_version_meant(version))
+    return typed(Container, _compiled(f"{CONTAINERS}/{version}"))
+
+
+def _version_meant(version: str) -> str:
+    """A fix for a version that the catalog does not hold."""
+    known = names(CONTAINERS)
+    if version == "latest":
+        return f"{known[-1]!r}, the newest; a name that moves would change what is deployed"
+    images = [name for name in known if name.startswith(f"{version}-")]
+    if images:
+        return f"one of {', '.join(images)}, which all are {version}"
+    return did_you_mean(version, known)
 
 
 @cache
@@ -64,17 +86,33 @@ def region_set(name: str) -> RegionSet:
 
 
 @cache
+def host(family: str, inference_ami: str | None = None) -> Host | None:
+    """The machine image that an instance family starts with, or None where no page tells.
+
+    `inference_ami` is the InferenceAmiVersion that is asked for; None leaves it to SageMaker.
+    """
+    hosts: dict[str, Any] = _compiled("drivers")
+    for name, row in hosts.items():
+        if name == inference_ami or (inference_ami is None and family in row["default_for"]):
+            return typed(Host, row)
+    return None
+
+
+@cache
 def find_model(model_id: str) -> Model | None:
     """Facts of a published checkpoint, or None when the catalog does not hold it."""
-    row = _table("models").get(model_id)
+    row = _compiled("models").get(model_id)
     return None if row is None else typed(Model, row)
 
 
 def names(table: str) -> tuple[str, ...]:
     """Every row's name, in the order of its file."""
-    return tuple(_table(table))
+    return tuple(_compiled(f"{CONTAINERS}/index" if table == CONTAINERS else table))
 
 
 def raw_rows(table: str) -> dict[str, Any]:
     """All rows of a table by name, as plain data, in the order of its file."""
-    return _table(table)
+    if table == CONTAINERS:
+        return {name: _compiled(f"{CONTAINERS}/{name}") for name in names(CONTAINERS)}
+    rows: dict[str, Any] = _compiled(table)
+    return rows

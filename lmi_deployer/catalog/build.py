@@ -10,24 +10,28 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from pydantic import TypeAdapter
 
 from lmi_deployer.catalog import rows
+from lmi_deployer.catalog.code_rows import CodeRow
+from lmi_deployer.catalog.compiling import Compiler
+from lmi_deployer.catalog.migration_rows import compile_migrations
+from lmi_deployer.catalog.sources import by_name, read_sources, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HERE = Path(__file__).parent
 TABLES: Mapping[str, tuple[str, TypeAdapter[Any]]] = {
-    "containers": ("version", TypeAdapter(list[rows.Container])),
     "gpus": ("name", TypeAdapter(list[rows.Gpu])),
     "instances": ("name", TypeAdapter(list[rows.InstanceType])),
     "registries": ("region", TypeAdapter(list[rows.Registry])),
     "region_sets": ("name", TypeAdapter(list[rows.RegionSet])),
+    "drivers": ("name", TypeAdapter(list[rows.Host])),
     "models": ("id", TypeAdapter(list[rows.Model])),
+    "codes": ("code", TypeAdapter(list[CodeRow])),
 }
-"""Table: (the column that names a row, what its rows are checked against)."""
+"""Table that does not depend on LMI versions: (the column that names a row, its rows' class)."""
 
 
 def compile_table(table: str, folder: Path = HERE) -> str:
@@ -36,22 +40,49 @@ def compile_table(table: str, folder: Path = HERE) -> str:
     Raises ValueError when a row is incomplete or two rows have one name.
     """
     key, row_list = TABLES[table]
-    raw = yaml.safe_load((folder / f"{table}.yaml").read_text(encoding="utf-8"))
+    raw = read_yaml(folder / f"{table}.yaml")
     checked: list[dict[str, Any]] = row_list.dump_python(row_list.validate_python(raw), mode="json")
-    named = {row[key]: row for row in checked}
-    if len(named) != len(checked):
-        names = [row[key] for row in checked]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"{table}.yaml names these rows twice: {', '.join(twice)}")
-    return json.dumps(named, ensure_ascii=True, separators=(",", ":")) + "\n"
+    return as_json(by_name(f"{table}.yaml", ((row[key], row) for row in checked)))
+
+
+def compile_versions(folder: Path = HERE) -> dict[str, str]:
+    """JSON texts of everything about LMI versions, by path below `compiled/`.
+
+    Raises ValueError when rows are incomplete, or contradict each other in some version.
+    """
+    compiler = Compiler(read_sources(folder))
+    order = compiler.sources.order
+    return {
+        "containers/index.json": as_json(order),
+        **{f"containers/{name}.json": as_json(compiler.container(name)) for name in order},
+        **{f"lint/{name}.json": as_json(compiler.lint(name)) for name in order},
+        "migrations.json": as_json(compile_migrations(folder, order)),
+        "options.json": as_json(compiler.options()),
+    }
+
+
+def compile_all(folder: Path = HERE) -> dict[str, str]:
+    """JSON texts of the whole catalog, by path below `compiled/`."""
+    tables = {f"{table}.json": compile_table(table, folder) for table in TABLES}
+    return tables | compile_versions(folder)
+
+
+def as_json(document: Any) -> str:
+    """A document without spaces, on one line."""
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":")) + "\n"
 
 
 def main() -> None:
-    """Write every table's JSON into `compiled/`."""
+    """Write the whole catalog into `compiled/`, and remove what it no longer holds."""
     target = HERE / "compiled"
-    target.mkdir(exist_ok=True)
-    for table in TABLES:
-        (target / f"{table}.json").write_text(compile_table(table), encoding="utf-8", newline="\n")
+    texts = compile_all()
+    for name, text in texts.items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    for path in target.rglob("*.json"):
+        if path.relative_to(target).as_posix() not in texts:
+            path.unlink()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lmi_deployer.catalog.rows import Backend, NonEmpty, Row, SourcedRow
+from lmi_deployer.catalog.rows import Backend, Flavor, NonEmpty, Row, SourcedRow
 
 Handler = Backend | Literal["fastertransformer", "stable-diffusion", "stable-diffusion-neuronx"]
 """What serves a model inside the container: the backends of profiles, and three that only
@@ -26,6 +26,7 @@ ValueType = Literal[
     "int_list",  # "128,256"
     "int_mapping",  # "image=1,audio=2"
     "int_or_max",  # a number of devices, or the word `max`
+    "size",  # a number, or one with a suffix: 16k is 16,000 and 16K is 16,384
     "text_list",  # '["a","b"]'
     "float_tuple",  # a Python literal: a number, a list or a tuple
     "json",
@@ -72,6 +73,8 @@ class Reading(Row):
     """What becomes of a value that does not parse or is no choice; null where every text is one."""
     out_of_range: Outcome = "unchecked"
     """What becomes of a value beyond minimum or maximum."""
+    skips_empty: bool = False
+    """True where an empty value counts as left out."""
     fallback: str | None = None
     """The value that takes the place of one that is not allowed."""
     effect: Literal["used", "ignored"] = "used"
@@ -115,17 +118,34 @@ class Variable(SourcedRow):
 
     name: NonEmpty
     versions: NonEmpty
+    flavors: tuple[Flavor, ...] | None = None
+    """The images in which this holds; null for all of them."""
     meaning: NonEmpty
     key: str | None = None
     """The key it stands for; null when it stands for none, or has no effect."""
+    also: tuple[str, ...] = ()
+    """Further keys that it sets to the same value."""
     wins: Literal["file", "environment"] = "file"
-    """Whose value holds when serving.properties has the key too."""
+    """Whose value holds when serving.properties, or OPTION_<NAME>, has the key too."""
+    is_generated: bool = False
+    """True when it goes into a serving.properties that the server writes for a model of its own:
+    it then beats OPTION_<NAME>, and does not reach the model of a file that the user wrote."""
     values: dict[str, str] = Field(default_factory=dict)
     """Value of the variable: value of the key, where they differ."""
+    otherwise: str | None = None
+    """Value of the key for values that `values` lacks; null when they stay as they are."""
+    factor: int | None = None
+    """What the number is multiplied by; what is no number is then ignored."""
+    skips_empty: bool = False
+    """True where an empty value counts as not set."""
+    needs: str | None = None
+    """The variable without which nothing reads this one."""
     is_read: bool = True
     """False in versions where the name looks right and nothing reads it."""
     instead: str | None = None
     """What to set where it is not read."""
+    advice: str | None = None
+    """Why it should not be set although it is read."""
 
 
 class Condition(Row):
@@ -145,7 +165,10 @@ class Condition(Row):
 
 
 class Combination(SourcedRow):
-    """Settings that do not go together: when every condition holds, the outcome follows."""
+    """Settings that do not go together: when every condition holds, the outcome follows.
+
+    It is looked for only where `key` is written, unless `key` is what must be absent.
+    """
 
     name: NonEmpty
     """Lower case with dashes; unique."""
@@ -159,5 +182,6 @@ class Combination(SourcedRow):
     outcome: Outcome
     severity: Literal["error", "warning", "note"] = "error"
     problem: NonEmpty
-    """What is true, as the end of a sentence that begins with the key."""
+    """What is true, as the end of a sentence that begins with the key; `{option.x}` stands for the
+    value of a key."""
     fix: str | None = None

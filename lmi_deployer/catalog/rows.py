@@ -18,9 +18,16 @@ Backend = Literal[
 Flavor = Literal["tensorrtllm", "deepspeed", "lmi", "neuronx", "fastertransformer"]
 Dtype = Literal["fp32", "fp16", "bf16", "int8"]
 QuantizeMethod = Literal[
-    "smoothquant", "awq", "gptq", "dynamic_int8", "static_int8", "bitsandbytes4", "bitsandbytes8"
+    "smoothquant",
+    "awq",
+    "gptq",
+    "dynamic_int8",
+    "static_int8",
+    "bitsandbytes4",
+    "bitsandbytes8",
+    "fp8",
 ]
-WeightFormat = QuantizeMethod | Literal["fp8", "int8", "mxfp4"]
+WeightFormat = QuantizeMethod | Literal["int8", "mxfp4"]
 """Methods by which published weights may be quantized already."""
 NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
@@ -42,10 +49,12 @@ class SourcedRow(Row):
 class QuantizeSupport(Row):
     """What one backend of one container version accepts for a quantization method."""
 
-    value: NonEmpty
-    """What `option.quantize` is set to."""
+    value: NonEmpty | None
+    """What the property is set to; null where it is left out, as the weights say it themselves."""
     needs_quantized_checkpoint: bool
     """True when the weights must already be quantized by this method."""
+    takes_quantized_checkpoint: bool = False
+    """True when plain weights and weights quantized by this method both load."""
     dtypes: tuple[Dtype, ...] = ()
     """The dtypes that may be written beside it; empty when dtype must be left out."""
     model_types: tuple[str, ...] | None = None
@@ -53,8 +62,8 @@ class QuantizeSupport(Row):
     min_compute_capability: float | None = None
 
 
-class BackendSupport(Row):
-    """How one container version runs one backend."""
+class BackendFacts(Row):
+    """How a backend is chosen and what it takes."""
 
     flavor: Flavor
     engine: Literal["Python", "MPI", "DeepSpeed"]
@@ -67,15 +76,25 @@ class BackendSupport(Row):
     min_compute_capability: float | None = None
     """Oldest GPU that the backend's own kernels are for; null where the library decides."""
     dtypes: tuple[Dtype, ...]
+    dtype_names: dict[Dtype, str] = {}
+    """How the dtypes are spelt in the file, where that is not our own spelling."""
     quantize: dict[QuantizeMethod, QuantizeSupport] = {}
     default_max_rolling_batch_size: int | None = None
-    """Sequences in flight when the setting is left out; null without rolling batch."""
+    """Sequences in flight when the setting is left out; null without continuous batching."""
+    default_max_num_tokens: int | None = None
+    """Tokens of one forward pass, where the server writes them only for a batch left out too."""
     compiles_at_load: bool = False
     """True when the container builds an engine from the weights each time it starts."""
-    property_names: dict[str, str]
-    """Our name of a setting: the property name that this image reads."""
     same_value: dict[str, tuple[str, ...]] = {}
     """Our name of a setting: further properties that must be written with the same value."""
+
+
+class BackendSupport(BackendFacts):
+    """How one container version runs one backend."""
+
+    source: NonEmpty
+    property_names: dict[str, str]
+    """Our name of a setting: the property name that this image reads, from the option catalog."""
 
 
 class FlavorImage(Row):
@@ -91,24 +110,52 @@ class FlavorImage(Row):
     """Newest GPU that the image's CUDA has code for; null on Neuron."""
     inference_ami: str | None
     """`InferenceAmiVersion` whose driver fits this image; null for SageMaker's own default."""
+    min_driver: int | None = None
+    """Oldest NVIDIA driver, by its major number, for the image's CUDA; null on Neuron."""
     libraries: dict[str, str] = {}
 
 
-class Container(SourcedRow):
-    """One LMI container version: its images and what the server in it does with settings."""
+class ContainerRow(SourcedRow):
+    """What is one LMI container version's own: a row of containers.yaml."""
 
     version: NonEmpty
     lmi_generation: NonEmpty
+    facts_of: NonEmpty | None = None
+    """The version whose server code was read instead, where its own is not public."""
     model_loading_timeout_seconds: int
     """`MODEL_LOADING_TIMEOUT` of the image, used when the option is left out."""
     predict_timeout_seconds: int
     engine_environment: tuple[str, ...]
     """The environment variables that stand for `engine=`; `{engine}` is replaced."""
     flavors: dict[Flavor, FlavorImage]
+
+    @property
+    def is_verified(self) -> bool:
+        """False when its facts were taken over from another version, without a look at its code."""
+        return self.facts_of is None
+
+
+class Container(ContainerRow):
+    """One LMI container version: its images and what the server in it does with settings."""
+
     backends: dict[Backend, BackendSupport]
     """In the order in which `backend: auto` tries them."""
-    options: dict[str, tuple[Backend | Literal["server", "any"], ...]]
-    """Every property key the version reads, with the backends that read it."""
+    options: dict[str, tuple[str, ...]]
+    """Every property key the version acts on, with the readers (option_rows.Reader) that do."""
+
+
+class Host(SourcedRow):
+    """A machine image of SageMaker hosting: the default of some families, or one to ask for."""
+
+    name: NonEmpty
+    """`InferenceAmiVersion`, or `default-<driver>`."""
+    driver: int | None
+    """NVIDIA driver, by its major number; null on Neuron."""
+    cuda: str | None
+    """The newest CUDA that the driver runs by itself."""
+    neuron_driver: str | None = None
+    default_for: tuple[str, ...] = ()
+    """The instance families that start with it when no `InferenceAmiVersion` is asked for."""
 
 
 class Gpu(SourcedRow):
@@ -194,6 +241,8 @@ class Model(SourcedRow):
     max_position_embeddings: int | None
     head_dim: int | None = None
     """Null where it is hidden_size / num_attention_heads."""
+    rope_factor: float = 1.0
+    """What `rope_scaling` of config.json stretches the positions by, where libraries do."""
     quantization: WeightFormat | None = None
     """Method by which the published weights are quantized already."""
     is_gated: bool = False

@@ -6,7 +6,7 @@ the newest: `0.36.0-lmi18` and its like follow no common rule of version numbers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 
 def versions_in(expression: str, order: Sequence[str]) -> tuple[str, ...]:
@@ -20,6 +20,32 @@ def versions_in(expression: str, order: Sequence[str]) -> tuple[str, ...]:
     """
     chosen = {version for part in expression.split(",") for version in _part(part.strip(), order)}
     return tuple(version for version in order if version in chosen)
+
+
+def expression_of(versions: Collection[str], order: Sequence[str]) -> str:
+    """The shortest expression that stands for some versions; `none` for no version.
+
+    >>> expression_of(["0.23.0", "0.25.0", "0.26.0"], ["0.23.0", "0.24.0", "0.25.0", "0.26.0"])
+    '0.23.0, >=0.25.0'
+    """
+    if len(versions) == len(order):
+        return "all"
+    runs: list[list[str]] = []
+    for version in order:
+        if version in versions:
+            if not runs or order[order.index(version) - 1] != runs[-1][-1]:
+                runs.append([])
+            runs[-1].append(version)
+    return ", ".join(_run(run, order) for run in runs) or "none"
+
+
+def _run(run: Sequence[str], order: Sequence[str]) -> str:
+    """Neighbouring versions, as one part of an expression."""
+    if len(run) == 1:
+        return run[0]
+    if run[-1] == order[-1]:
+        return f">={run[0]}"
+    return f"<={run[-1]}" if run[0] == order[0] else f"{run[0]}..{run[-1]}"
 
 
 def _part(part: str, order: Sequence[str]) -> Sequence[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from lmi_deployer.catalog import region_set
-from lmi_deployer.checks import hardware, model, options
+from lmi_deployer.checks import hardware, model, options, settings
 from lmi_deployer.checks.about import profile_key
 from lmi_deployer.findings import Finding, Severity
 from lmi_deployer.spec import ResolvedSpec
@@ -21,23 +21,17 @@ Rule = Callable[[ResolvedSpec], Iterable[Finding]]
 RULES: tuple[Rule, ...] = (
     options.settings_the_backend_reads,
     options.sections_are_for_the_backend,
-    model.quantization_goes_together,
-    model.backend_serves_the_model,
-    model.dtype_goes_together,
-    hardware.degree_fits_the_instance,
-    hardware.weights_fit,
-    hardware.instance_can_host,
-    hardware.gpu_is_known_to_the_image,
+    model.backend_takes_the_method,
+    model.backend_takes_the_dtype,
+    hardware.weights_fit_on_the_disk,
     hardware.host_can_compile,
-    hardware.all_reduce_has_links,
-    options.raw_options_are_known,
+    options.raw_options_stand_beside_settings,
     options.properties_read_alike,
     model.lengths_fit_the_model,
     hardware.requests_find_a_slot,
     hardware.answers_come_in_time,
     options.raw_worker_counts,
     model.weights_can_be_downloaded,
-    model.own_code_is_allowed,
     hardware.engine_is_compiled_at_start,
     model.facts_are_known,
 )
@@ -46,6 +40,13 @@ RULES: tuple[Rule, ...] = (
 def check(spec: ResolvedSpec) -> tuple[Finding, ...]:
     """Every finding about a spec, errors first, each group in the order of the file."""
     findings = {finding for rule in RULES for finding in rule(spec)}
+    wrong = {finding.key for finding in findings if finding.severity == "error"}
+    said = {(finding.code, finding.key) for finding in findings}
+    findings |= {  # what a key renders to need not be told a second time
+        item
+        for item in settings.properties_hold(spec)
+        if item.key not in wrong and (item.code, item.key) not in said
+    }
     order: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
     return tuple(
         sorted(findings, key=lambda item: (order[item.severity], item.place, item.code, str(item)))

@@ -20,6 +20,7 @@ SETTING_KEYS = {
     "max_input_len": "traffic.max_input_len",
     "max_output_len": "traffic.max_output_len",
     "max_tokens": "traffic.max_output_len",
+    "max_seq_len": "traffic.max_output_len",
 }
 """Our name of a setting in serving.properties: the key of the profile that decides it."""
 

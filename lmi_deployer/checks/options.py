@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lmi_deployer.checks import settings
 from lmi_deployer.checks.about import about, profile_key
 from lmi_deployer.findings import Finding
-from lmi_deployer.nearest import did_you_mean
 from lmi_deployer.render import DERIVED_PROPERTIES, unreadable
 from lmi_deployer.resolve import BACKEND_SECTIONS
 from lmi_deployer.spec import ResolvedSpec
@@ -46,24 +46,28 @@ def sections_are_for_the_backend(spec: ResolvedSpec) -> Iterator[Finding]:
             yield about(spec, "LMI102", problem, key=key, fix="remove it")
 
 
-def raw_options_are_known(spec: ResolvedSpec) -> Iterator[Finding]:
-    """LMI301, LMI302, LMI303: a raw key has to be one that the image reads and nobody else sets."""
-    known = spec.container.options
+def raw_options_stand_beside_settings(spec: ResolvedSpec) -> Iterator[Finding]:
+    """LMI302: a raw key that another part of the profile decides.
+
+    A raw value may say what no setting can. It must not change the backend, for which everything
+    else was worked out; and a setting that it overrides had better not say something else.
+    """
     names = {name: ours for ours, name in spec.support.property_names.items()}
     names |= {name: ours for ours, more in spec.support.same_value.items() for name in more}
-    for option in spec.options:
+    for option, value in spec.options.items():
         key = f"options.{option}"
-        if option in DERIVED_PROPERTIES or option in names:
-            decided_by = DERIVED_PROPERTIES.get(option) or profile_key(spec, names[option])
-            problem = f"the profile decides {option} itself"
-            yield about(spec, "LMI302", problem, key=key, fix=f"use {decided_by} instead")
-        elif option not in known:
-            problem = f"LMI {spec.container.version} does not read {option}"
-            fix = did_you_mean(option, known)
-            yield about(spec, "LMI301", problem, key=key, fix=fix)
-        elif not {"server", "any", spec.backend} & set(known[option]):
-            problem = f"{option} is read by {', '.join(known[option])}, not by {spec.backend}"
-            yield about(spec, "LMI303", problem, key=key, fix="remove it")
+        if option in DERIVED_PROPERTIES:
+            handler = settings.judge(spec).handler
+            if handler != spec.backend:
+                problem = f"with this the server would run {handler or 'something else'}, while "
+                problem += f"everything else is worked out for {spec.backend}"
+                fix = f"use {DERIVED_PROPERTIES[option]} instead"
+                yield about(spec, "LMI302", problem, key=key, fix=fix)
+        elif option in names and value is not None:
+            decided_by = profile_key(spec, names[option])
+            problem = f"overrides {decided_by}, by which memory, copies and timeouts were reckoned"
+            fix = f"use {decided_by} instead, where it can say the same"
+            yield about(spec, "LMI302", problem, key=key, fix=fix, severity="warning")
 
 
 def raw_worker_counts(spec: ResolvedSpec) -> Iterator[Finding]:

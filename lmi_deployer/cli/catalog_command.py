@@ -21,6 +21,11 @@ def _price(row: Row) -> str:
     return f"{price['usd_per_hour']:.2f}" if price else "-"
 
 
+def _readers(row: Row) -> str:
+    readers = dict.fromkeys(name for reading in row["readings"] for name in reading["readers"])
+    return ", ".join(readers)
+
+
 TABLES: Mapping[str, tuple[str, tuple[tuple[str, Callable[[Row], str]], ...]]] = {
     "containers": (
         "containers",
@@ -39,6 +44,15 @@ TABLES: Mapping[str, tuple[str, tuple[tuple[str, Callable[[Row], str]], ...]]] =
             ("LINK", lambda row: row["gpu_link"]),
             ("MEMORY GIB", lambda row: f"{row['host_memory_gib']:.0f}"),
             ("USD/HOUR", _price),
+        ),
+    ),
+    "options": (
+        "options",
+        (
+            ("KEY", lambda row: row["key"]),
+            ("SETTING", lambda row: row.get("setting") or "-"),
+            ("MEANING", lambda row: row["meaning"]),
+            ("READ BY", _readers),
         ),
     ),
     "gpus": (
@@ -72,7 +86,8 @@ TABLES: Mapping[str, tuple[str, tuple[tuple[str, Callable[[Row], str]], ...]]] =
 @click.argument("kind", type=click.Choice(list(TABLES)))
 @click.argument("name", required=False)
 @output_option
-def command(kind: str, name: str | None, output: str) -> int:
+@click.option("--json", "as_json", is_flag=True, help="The same as `-o json`.")
+def command(kind: str, name: str | None, output: str, as_json: bool) -> int:
     """List facts of one KIND; with NAME, everything about one of them, and the source."""
     table, columns = TABLES[kind]
     rows = catalog.raw_rows(table)
@@ -80,7 +95,7 @@ def command(kind: str, name: str | None, output: str) -> int:
         if name not in rows:
             raise InputError(f"the catalog has no {name!r}", fix=did_you_mean(name, rows))
         print_json(rows[name])
-    elif output == "json":
+    elif output == "json" or as_json:
         print_document(**{kind: list(rows.values())})
     else:
         body = [[show(row) for _, show in columns] for row in rows.values()]

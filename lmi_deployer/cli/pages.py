@@ -7,6 +7,7 @@ import re
 from lmi_deployer import report
 from lmi_deployer.cli.output import painter
 from lmi_deployer.findings import Finding
+from lmi_deployer.findings_report import findings_text
 from lmi_deployer.plan_file import SavedPlan
 from lmi_deployer.spec import ResolvedSpec
 
@@ -20,7 +21,7 @@ def plan_page(
     parts = [
         report.header(spec, saved.region, where),
         report.checks_block(spec, findings, paint),
-        report.findings_text(shown, paint) if shown else "",
+        findings_text(shown, paint) if shown else "",
         report.plan_text(saved.plan, paint),
         f"{report.cost_text(spec)}\n{report.why_text(spec)}",
     ]

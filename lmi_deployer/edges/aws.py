@@ -123,6 +123,28 @@ class Aws:
         """What DescribeEndpointConfig says, or None."""
         return self._calls.find("DescribeEndpointConfig", EndpointConfigName=name)
 
+    def model(self, name: str) -> Mapping[str, Any] | None:
+        """What DescribeModel says, or None."""
+        return self._calls.find("DescribeModel", ModelName=name)
+
+    def endpoint_tags(self, name: str) -> Tags:
+        """The tags of an endpoint; none where there is no such endpoint."""
+        return self._tags_of("endpoint", name) or {}
+
+    def content(self, uri: str) -> bytes | None:
+        """What an object holds, or None where there is none. Raises InputError for a large one."""
+        bucket, key = bucket_and_key(uri)
+        try:
+            answer = self._calls.call("s3", "GetObject", Bucket=bucket, Key=key)
+        except AwsError as error:
+            if "NoSuchKey" in str(error):
+                return None
+            raise
+        if answer["ContentLength"] > MAX_READ_BYTES:
+            raise InputError(f"{uri} is larger than {MAX_READ_BYTES:,} bytes")
+        with explained(f"reading {uri}"):
+            return bytes(answer["Body"].read())
+
     def deployments(self) -> list[str]:
         """Names of all endpoints in the region that this tool made."""
         return sorted(self._made_here())
@@ -164,8 +186,7 @@ class Aws:
         config = self.endpoint_config(endpoint.endpoint_config_name) if endpoint else None
         if config is None:
             return None
-        name = config["ProductionVariants"][0]["ModelName"]
-        model = self._calls.find("DescribeModel", ModelName=name)
+        model = self.model(config["ProductionVariants"][0]["ModelName"])
         return None if model is None else str(model["ExecutionRoleArn"])
 
     def _named(self, kind: str, operation: str, deployment: str) -> dict[str, Tags]:

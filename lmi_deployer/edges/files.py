@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +13,8 @@ from lmi_deployer.errors import InputError
 MAX_FILE_BYTES = 4_000_000
 
 
-def read_text(path: Path) -> str:
-    """The text of a file the user named; "-" is standard input. Raises InputError."""
+def read_bytes(path: Path) -> bytes:
+    """What a file the user named holds; "-" is standard input. Raises InputError."""
     try:
         if str(path) == "-":
             raw = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
@@ -24,6 +25,12 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     if len(raw) > MAX_FILE_BYTES:
         raise InputError(f"{path} is larger than {MAX_FILE_BYTES:,} bytes")
+    return raw
+
+
+def read_text(path: Path) -> str:
+    """The text of a file the user named; "-" is standard input. Raises InputError."""
+    raw = read_bytes(path)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -41,11 +48,21 @@ def write_text(path: Path, text: str) -> None:
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
                 stream.write(text)
+            Path(name).chmod(_mode_of(path))  # a temporary file is for its owner alone
             Path(name).replace(path)
         finally:
             Path(name).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _mode_of(path: Path) -> int:
+    """The permissions a written file gets: those it has, or else those of any new file."""
+    if path.exists():
+        return stat.S_IMODE(path.stat().st_mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:

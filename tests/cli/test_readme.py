@@ -41,6 +41,15 @@ def test_the_main_job_prints_what_the_readme_shows(lmi: Command, monkeypatch: py
     assert "\n".join(ending) in done.out
 
 
+def test_the_verdict_on_a_hand_written_file_is_the_one_that_is_shown(lmi: Command):
+    (text,) = blocks("properties")
+    Path("serving.properties").write_text(text)
+    words = "lint serving.properties --container 0.25.0 --flavor deepspeed"
+    done = lmi(*words.split())
+    assert done.status == 2
+    assert done.out.splitlines() == transcript(f"lmi-deploy {words}")
+
+
 def test_the_example_profile_is_valid_and_its_mistake_reads_as_shown(lmi: Command):
     (text,) = blocks("yaml")
     Path("profiles/chat.yaml").unlink()

@@ -105,6 +105,16 @@ def test_null_takes_back_what_a_weaker_layer_says() -> None:
     assert settings.options is None
 
 
+def test_a_null_option_stays_to_leave_its_line_out_until_a_stronger_layer_writes_it() -> None:
+    without = "options.job_queue_size=null"
+    assert merged("child", without).settings.options == {"job_queue_size": None, "batch_size": 1}
+    again = merged("child", without, "options.job_queue_size=9").settings.options
+    assert again == {"job_queue_size": 9, "batch_size": 1}
+    text = LAYERS.replace("child:\n", "child:\n    options: {batch_size: ~}\n", 1)
+    options = merged("grandchild", text=text).settings.options
+    assert options == {"job_queue_size": 3, "batch_size": None}
+
+
 def test_every_setting_knows_where_it_was_written() -> None:
     origins = merged("grandchild", "model.dtype=fp16").origins
     assert {key: str(origin) for key, origin in origins.items()} == {

@@ -252,6 +252,12 @@ def test_the_json_schema_takes_what_the_parser_takes() -> None:
     jsonschema.validate(yaml.safe_load(PROFILE), schema)
 
 
+def test_the_json_schema_knows_that_a_null_leaves_a_raw_line_out() -> None:
+    data = yaml.safe_load(with_line("options: {option.dtype: null}"))
+    jsonschema.validate(data, json_schema())
+    load_profile(yaml.safe_dump(data), "p.yaml")
+
+
 def test_the_json_schema_refuses_what_the_parser_refuses() -> None:
     data = yaml.safe_load(with_line("bakend: vllm"))
     with pytest.raises(jsonschema.ValidationError, match="bakend"):

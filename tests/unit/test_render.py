@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +29,7 @@ SPEC = make_spec()
 TRTLLM = make_spec("instance_type=ml.p4d.24xlarge", "backend=trtllm", "trtllm.tokens_per_block=64")
 
 
-def with_options(options: dict[str, Value]) -> ResolvedSpec:
+def with_options(options: Mapping[str, Value | None]) -> ResolvedSpec:
     return replace(SPEC, options=options)
 
 
@@ -86,6 +87,22 @@ def test_a_setting_with_two_names_is_written_under_both() -> None:
 
 def test_raw_options_are_added() -> None:
     assert properties(with_options({"job_queue_size": 5}))["job_queue_size"] == "5"
+
+
+def test_raw_options_are_laid_over_what_other_settings_come_to() -> None:
+    assert properties(with_options({"option.dtype": "float16"}))["option.dtype"] == "float16"
+
+
+@pytest.mark.parametrize("name", sorted(properties(SPEC)))
+def test_a_null_option_leaves_its_line_out_and_no_other(name: str) -> None:
+    kept = {key: value for key, value in properties(SPEC).items() if key != name}
+    assert properties(with_options({name: None})) == kept
+
+
+def test_a_line_that_is_left_out_is_left_out_of_the_environment_too() -> None:
+    without = with_options({"engine": None, "option.output_formatter": None})
+    gone = {"OPTION_ENGINE", "SERVING_LOAD_MODELS", "OPTION_OUTPUT_FORMATTER"}
+    assert environment(SPEC).keys() - environment(without).keys() == gone
 
 
 def test_rendering_is_deterministic() -> None:

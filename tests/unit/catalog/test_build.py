@@ -31,12 +31,26 @@ def compile_gpus(folder: Path, *rows: dict[str, Any]) -> str:
     return build.compile_table("gpus", folder)
 
 
-@pytest.mark.parametrize("table", build.TABLES)
-def test_the_compiled_table_is_what_its_yaml_compiles_to(table: str) -> None:
-    stored = (build.HERE / "compiled" / f"{table}.json").read_text(encoding="utf-8")
-    assert stored == build.compile_table(table), (
-        f"{table}.yaml was edited: run `python -m lmi_deployer.catalog.build`"
-    )
+STORED = build.HERE / "compiled"
+WANTED = build.compile_all()
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_the_compiled_file_is_what_the_yaml_compiles_to(name: str) -> None:
+    stored = (STORED / name).read_text(encoding="utf-8")
+    assert stored == WANTED[name], "a row was edited: run `python -m lmi_deployer.catalog.build`"
+
+
+def test_nothing_else_is_compiled() -> None:
+    stored = {path.relative_to(STORED).as_posix() for path in STORED.rglob("*") if path.is_file()}
+    assert stored == set(WANTED)
+
+
+def test_the_compiled_files_are_small_enough_to_load_and_to_carry_around() -> None:
+    sizes = {name: len(text) for name, text in WANTED.items()}
+    assert max(size for name, size in sizes.items() if name.startswith("lint/")) < 150_000
+    assert max(size for name, size in sizes.items() if name.startswith("containers/")) < 30_000
+    assert sum(sizes.values()) < 6_000_000
 
 
 def test_a_complete_row_compiles_under_its_name(tmp_path: Path) -> None:

@@ -33,6 +33,19 @@ def test_an_unknown_name_is_answered_with_the_nearest_one(
     assert caught.value.fix == f"did you mean {nearest!r}?"
 
 
+def test_a_version_that_is_several_images_is_answered_with_all_of_them() -> None:
+    with pytest.raises(InputError) as caught:
+        catalog.container("0.36.0")
+    images = [f"0.36.0-lmi{number}" for number in range(18, 29)]
+    assert caught.value.fix == f"one of {', '.join(images)}, which all are 0.36.0"
+
+
+def test_latest_is_answered_with_the_newest_version() -> None:
+    with pytest.raises(InputError) as caught:
+        catalog.container("latest")
+    assert str(caught.value.fix).startswith(f"{catalog.names('containers')[-1]!r}, the newest")
+
+
 def test_a_model_that_is_not_in_the_catalog_is_not_an_error() -> None:
     assert catalog.find_model("somebody/their-own-model") is None
 

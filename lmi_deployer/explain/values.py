@@ -1,0 +1,167 @@
+"""Every decided value of a hardware profile: what it renders to, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lmi_deployer import report
+from lmi_deployer.checks.about import profile_key
+from lmi_deployer.errors import InputError
+from lmi_deployer.findings import Finding, Place
+from lmi_deployer.hardware import Origin
+from lmi_deployer.nearest import did_you_mean
+from lmi_deployer.paint import Paint, plain
+from lmi_deployer.render import DERIVED_PROPERTIES, as_text, properties
+from lmi_deployer.spec import GIB, ResolvedSpec, Value
+
+UNWRITTEN: Mapping[str, str] = {
+    "endpoint.name": "default: the names of profile and hardware profile",
+    "endpoint.instances": "default: one instance",
+    "endpoint.packaging": "default: loose files under a prefix",
+    "endpoint.volume_gb": "rule: the disk that loading takes",
+    "endpoint.startup_timeout_seconds": "rule: the loading time of every copy, and a reserve",
+    "endpoint.download_timeout_seconds": "rule: SageMaker itself downloads the rendered files only",
+    "container.image": "catalog: the image of this version that has the backend",
+}
+"""Key that a profile may leave out, or cannot say: where its value comes from then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecidedValue:
+    """One value, under the key of the profile that decides it."""
+
+    key: str
+    value: Value
+    properties: Mapping[str, str]
+    """The lines of serving.properties that follow from it."""
+    origin: Origin
+
+
+def decided_values(spec: ResolvedSpec) -> tuple[DecidedValue, ...]:
+    """Every value of a spec that is not left out, in the order of the keys."""
+    rendered = dict(_rendered(spec))
+    pairs: dict[str, Value | None] = {
+        **{profile_key(spec, name): value for name, value in spec.settings.items()},
+        **{f"options.{name}": value for name, value in spec.options.items()},
+        **_facts(spec),
+    }
+    return tuple(
+        DecidedValue(
+            key=key, value=value, properties=rendered.get(key, {}), origin=_origin(spec, key)
+        )
+        for key, value in sorted(pairs.items())
+        if value is not None
+    )
+
+
+def _facts(spec: ResolvedSpec) -> dict[str, Value | None]:
+    """What a spec holds outside its settings, under the keys of the profile."""
+    weights, endpoint = spec.weights, spec.endpoint
+    return {
+        "model.id": weights.model_id,
+        "model.revision": weights.revision,
+        "model.source": weights.source,
+        "model.dtype": weights.dtype,
+        "model.weights_gib": round(weights.download_bytes / GIB, 2),
+        "quantize": weights.quantize,
+        "container.version": spec.container.version,
+        "container.image": spec.image.tag,
+        "instance_type": spec.instance.name,
+        "backend": spec.backend,
+        "max_rolling_batch_size": spec.max_rolling_batch_size,
+        "traffic.max_input_len": spec.max_input_len,
+        "traffic.max_output_len": spec.max_output_len,
+        "traffic.concurrency": spec.concurrency,
+        "endpoint.name": endpoint.name,
+        "endpoint.instances": endpoint.instance_count,
+        "endpoint.packaging": endpoint.packaging,
+        "endpoint.role": endpoint.role,
+        "endpoint.artifacts": endpoint.artifacts,
+        "endpoint.volume_gb": endpoint.volume_gb,
+        "endpoint.startup_timeout_seconds": endpoint.startup_timeout_seconds,
+        "endpoint.download_timeout_seconds": endpoint.download_timeout_seconds,
+        "model_loading_timeout_seconds": endpoint.model_loading_timeout_seconds,
+    }
+
+
+def _rendered(spec: ResolvedSpec) -> Iterator[tuple[str, dict[str, str]]]:
+    """(key of the profile, the properties that follow from it)."""
+    lines = properties(spec)
+    support = spec.support
+    keys = {name: f"options.{name}" for name in spec.options}
+    for setting in spec.settings:
+        for name in (support.property_names.get(setting), *support.same_value.get(setting, ())):
+            if name is not None:
+                keys.setdefault(name, profile_key(spec, setting))
+    keys |= {name: key for name, key in DERIVED_PROPERTIES.items() if name not in keys}
+    for key in dict.fromkeys(keys.values()):
+        yield key, {name: text for name, text in lines.items() if keys.get(name) == key}
+
+
+def _origin(spec: ResolvedSpec, key: str) -> Origin:
+    """Where a value comes from: its own line, a rule, or the section that it stands in."""
+    if key in spec.origin:
+        return spec.origin[key]
+    return Origin(UNWRITTEN.get(key, "default of lmi-deploy"), Place(spec.file))
+
+
+def select(values: Sequence[DecidedValue], word: str) -> tuple[DecidedValue, ...]:
+    """The values that a word names: a key, its last part, a section or a rendered property.
+
+    Raises InputError, with the nearest name, when it names none.
+    """
+    found = tuple(item for item in values if word in _names(item))
+    if not found:
+        known = {name for item in values for name in _names(item)}
+        raise InputError(
+            f"this hardware profile decides no {word!r}", fix=did_you_mean(word, known)
+        )
+    return found
+
+
+def _names(item: DecidedValue) -> set[str]:
+    section, _, last = item.key.rpartition(".")
+    names = {item.key, last or item.key, *item.properties}
+    return names | {section} if section else names
+
+
+def page(
+    spec: ResolvedSpec,
+    findings: Sequence[Finding],
+    values: Iterable[DecidedValue],
+    paint: Paint = plain,
+) -> str:
+    """What a hardware profile comes to: its checks with the memory, then the table of values."""
+    return "\n\n".join(
+        [report.header(spec, None, None), report.checks_block(spec, findings, paint), table(values)]
+    )
+
+
+def table(values: Iterable[DecidedValue]) -> str:
+    """Key, value, property and origin as columns."""
+    rows = [("KEY", "VALUE", "PROPERTY", "FROM")]
+    for item in values:
+        shown = as_text(item.value)
+        names = [
+            name if text == shown else f"{name}={text}" for name, text in item.properties.items()
+        ]
+        rows.append((item.key, shown, ", ".join(names) or "-", str(item.origin)))
+    return report.table(rows)
+
+
+def as_json(values: Iterable[DecidedValue]) -> list[dict[str, Any]]:
+    """The same as plain data."""
+    return [
+        {
+            "key": item.key,
+            "value": item.value,
+            "properties": dict(item.properties),
+            "reason": item.origin.reason,
+            "file": item.origin.place.file if item.origin.place.line else None,
+            "line": item.origin.place.line or None,
+            "column": item.origin.place.column or None,
+        }
+        for item in values
+    ]

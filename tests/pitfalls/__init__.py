@@ -1,0 +1,1 @@
+"""The mistakes of docs/failure-modes.md, each made once."""

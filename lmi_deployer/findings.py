@@ -110,6 +110,10 @@ class Finding:
         """A finding that stops a deployment."""
         return cls(code=code, severity="error", problem=problem, place=place, key=key, fix=fix)
 
+    def __post_init__(self) -> None:
+        if self.key is not None and not self.key.isprintable():
+            object.__setattr__(self, "key", printable(self.key))
+
     @property
     def text(self) -> str:
         """What is wrong and the way out, without code and place."""

@@ -16,7 +16,7 @@ from lmi_deployer.errors import InputError
 from lmi_deployer.findings import Finding, Place, Severity
 from lmi_deployer.model_facts import ModelFacts, from_catalog
 from lmi_deployer.nearest import did_you_mean
-from lmi_deployer.secrets import redacted
+from lmi_deployer.secrets import FIX, is_secret, redacted
 from lmi_deployer.server.facts import Facts, facts_for
 from lmi_deployer.server.merged import Merged
 from lmi_deployer.server.merging import merge
@@ -160,14 +160,25 @@ def _model_named(model_id: str | None, *, is_newest: bool) -> ModelFacts | None:
 def lint(written: Written, target: Target) -> Linted:
     """The verdict on settings that somebody wrote."""
     judged = judge_settings(target, written.properties, written.environment)
-    findings = {*written.findings, *_findings(judged, written)}
+    findings = {*written.findings, *_findings(judged, written), *_secret_variables(written)}
     order = sorted(findings, key=lambda item: (RANKS[item.severity], item.place, str(item)))
     return Linted(
         name=written.name,
         handler=judged.handler,
         findings=tuple(order),
-        effective=judged.effective,
+        effective={
+            key: "***" if is_secret(key, text) else text for key, text in judged.effective.items()
+        },
     )
+
+
+def _secret_variables(written: Written) -> Iterator[Finding]:
+    """LMI006: variables beside the settings; SageMaker shows a container's to all who may look."""
+    for name, text in written.environment.items():
+        if is_secret(name, text):
+            place = written.places.get(name, Place(written.name))
+            problem = "holds a secret in plain text"
+            yield Finding.error("LMI006", problem, place=place, key=redacted(name), fix=FIX)
 
 
 def _findings(judged: Judged, written: Written) -> Iterator[Finding]:
@@ -179,7 +190,7 @@ def _findings(judged: Judged, written: Written) -> Iterator[Finding]:
         yield Finding(
             code=issue.code,
             severity=issue.severity,
-            problem=issue.problem,
+            problem=redacted(issue.problem),
             place=written.places.get(name, Place(written.name)),
             key=name,
             fix=issue.fix,

@@ -37,6 +37,8 @@ _OTHER_KV_DEFAULT = frozenset({"mistral", "mixtral", "gemma2", "gemma3_text", "q
 _DTYPES = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "float": "fp32",
            "half": "fp16"}  # fmt: skip
 LONGEST_NAME = 100
+TOO_MANY = 2**40
+"""No model has as many of anything; arithmetic on such numbers could overflow."""
 _STRETCHING = frozenset({"linear", "dynamic"})
 """Kinds of rope_scaling whose factor is not in max_position_embeddings yet."""
 _LARGEST_FACTOR = 1e6
@@ -94,6 +96,7 @@ def from_config(config: object) -> ModelFacts:
     if head_dim is None and heads and hidden_size and hidden_size % heads == 0:
         head_dim = hidden_size // heads
     auto_map = config.get("auto_map")
+    quantization = _quantization(config)
     return ModelFacts(
         model_type=model_type,
         architectures=_texts(config.get("architectures")),
@@ -107,7 +110,7 @@ def from_config(config: object) -> ModelFacts:
             _number(config, "max_position_embeddings"), _rope_factor(config)
         ),
         torch_dtype=_dtype(config),
-        quantization=_quantization(config),
+        quantization=quantization,
         has_quantization_known=True,
         needs_remote_code=_needs_remote_code(auto_map, model_type),
     )
@@ -149,7 +152,7 @@ def _number(config: Mapping[Any, Any], fact: str) -> int | None:
     for level in _levels(config):
         for name in _NAMES[fact]:
             value = level.get(name)
-            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            if isinstance(value, int) and not isinstance(value, bool) and 0 < value < TOO_MANY:
                 return value
     return None
 

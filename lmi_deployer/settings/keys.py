@@ -65,7 +65,8 @@ def _read_by_others(view: View, key: str, readers: tuple[str, ...]) -> Issue:
 def _not_in_this_version(table: Table, key: str) -> Issue:
     readers = table.keys[key]["readers"]
     when = "; ".join(f"{name} in {versions}" for name, versions in sorted(readers.items()))
-    problem = f"nothing in LMI {table.version} reads it; it is read by {when}"
+    problem = f"nothing in LMI {table.version} acts on it"
+    problem += f"; it is read by {when}" if when else ", nor in any other version"
     return Issue("LMI312", "error", key, problem, replacement(table, key) or "remove it")
 
 

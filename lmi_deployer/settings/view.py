@@ -94,6 +94,14 @@ class View:
             return None if entry is None else entry.default
         return text
 
+    def is_on(self, key: str) -> bool:
+        """Whether a switch is on, in whatever spelling its reader takes for true."""
+        text = self.effective(key)
+        entry = self.entries.entries.get(key)
+        if text is None or entry is None:
+            return text == "true"
+        return entry.canonical(text) == "true"
+
     def number(self, key: str) -> int | None:
         """A key's value as a whole number; None where it is absent or no such number."""
         text = self.effective(key)

@@ -17,7 +17,7 @@ from tests.conformance.server_table import load_table
 from tests.conformance.vllm_fields import vllm_fields_of
 
 REPOSITORY = repository()
-SHARE = int(os.environ.get("CONFORMANCE_SHARE", "2"))
+SHARE = int(os.environ.get("CONFORMANCE_SHARE", "4"))
 """One recorded case in so many is compared, and other ones in the next version."""
 DEPTH = int(os.environ.get("CONFORMANCE_DEPTH", "0"))
 """How deep a fresh generation goes; 0 asks about the recorded cases alone."""

@@ -23,7 +23,7 @@ class BrokenDemandError(AssertionError):
     """A verdict that came without a crash and is no good all the same."""
 
     def __init__(self, what: str, text: str) -> None:
-        super().__init__(f"{what}: {ascii(text[:200])}")
+        super().__init__(f"{what}: {text[:200]!a}")
         self.what = what
 
 

@@ -53,7 +53,7 @@ def configurations() -> tuple[dict[str, Any], ...]:
 
 
 def _config_value(key: str) -> st.SearchStrategy[Any]:
-    if key in {"model_type"}:
+    if key == "model_type":
         return st.sampled_from(FAMILIES)
     if key == "architectures":
         return st.lists(

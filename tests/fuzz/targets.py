@@ -32,13 +32,24 @@ IMAGES = (
 INSTANCES = (None, "ml.g5.12xlarge", "ml.inf2.24xlarge")
 HARDWARE_AT_MOST = 4
 """Hardware profiles of one file that are decided; what more of them cost is tested apart."""
-SAMPLES = (
-    b"engine=Python\noption.rolling_batch=vllm\noption.model_id=a/b\n"
-    b"option.tensor_parallel_degree=7\noption.max_model_len=9000\noption.quantize=awq\n",
-    b"engine=MPI\noption.rolling_batch=lmi-dist\noption.model_id=a/b\n"
-    b"option.tensor_parallel_degree=max\noption.max_input_len=9\noption.max_output_len=9\n",
-    b"option.rolling_batch=auto\noption.model_id=a/b\noption.trust_remote_code=true\n",
-)
+_VLLM = b"""\
+engine=Python
+option.rolling_batch=vllm
+option.model_id=a/b
+option.tensor_parallel_degree=7
+option.max_model_len=9000
+option.quantize=awq
+"""
+_LMI_DIST = b"""\
+engine=MPI
+option.rolling_batch=lmi-dist
+option.model_id=a/b
+option.tensor_parallel_degree=max
+option.max_input_len=9
+option.max_output_len=9
+"""
+_AUTO = b"option.rolling_batch=auto\noption.model_id=a/b\noption.trust_remote_code=true\n"
+SAMPLES = (_VLLM, _LMI_DIST, _AUTO)
 """Settings that ask about the model."""
 
 

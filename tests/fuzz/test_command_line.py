@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
@@ -34,12 +33,11 @@ FILES = {
 def outcome(*arguments: str, stdin: bytes = b"") -> tuple[int, str]:
     """Status and all output of one call, from streams as strict as those of a terminal."""
     out, err = io.BytesIO(), io.BytesIO()
-    streams = {
-        "stdin": io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"),
-        "stdout": io.TextIOWrapper(out, encoding="utf-8", write_through=True),
-        "stderr": io.TextIOWrapper(err, encoding="utf-8", write_through=True),
-    }
-    with mock.patch.multiple(sys, **streams):
+    with (
+        mock.patch("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")),
+        mock.patch("sys.stdout", io.TextIOWrapper(out, encoding="utf-8", write_through=True)),
+        mock.patch("sys.stderr", io.TextIOWrapper(err, encoding="utf-8", write_through=True)),
+    ):
         status = run(arguments)
     return status, out.getvalue().decode() + err.getvalue().decode()
 

@@ -144,7 +144,7 @@ def transfer_has_a_role(view: View) -> Iterator[Issue]:
     text = view.settings.get(TRANSFER)
     if text is None or view.handler != "vllm":
         return
-    if view.effective("option.lmcache_auto_config") == "true":
+    if view.is_on("option.lmcache_auto_config"):
         return  # the handler writes a configuration of its own
     try:
         transfer = json.loads(text)

@@ -13,6 +13,8 @@ DEGREE = "option.tensor_parallel_degree"
 TIGHT_WEIGHTS_FRACTION = 0.85
 """Above this share of a GPU, weights leave too little for KV cache and activations to be sure."""
 FIRST_DRIVER_WITHOUT_BRIDGE = 580
+SHARES_NO_HEADS = frozenset({None, "custom", "hf-accelerate", "scheduler"})
+"""There the degree only counts the GPUs over which whole layers are spread."""
 SHARDS_KV_HEADS = frozenset({"vllm", "lmi-dist", "trtllm"})
 
 
@@ -25,6 +27,8 @@ def degree_divides_the_heads(view: View) -> Iterator[Issue]:
     if degree is None or model is None:
         return
     heads, kv_heads = model.num_attention_heads, model.num_key_value_heads
+    if view.handler in SHARES_NO_HEADS:
+        return
     if heads is not None and heads % degree:
         problem = f"is {degree}, which does not divide the {heads} attention heads"
         upper = view.devices or heads

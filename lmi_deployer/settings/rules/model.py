@@ -53,7 +53,7 @@ def own_code_is_allowed(view: View) -> Iterator[Issue]:
     """LMI404: a checkpoint that brings its own code does not load unless that is allowed."""
     if view.model is None or not view.model.needs_remote_code or view.handler in NOT_OURS:
         return
-    if view.effective(TRUST) != "true":
+    if not view.is_on(TRUST):
         problem = "the model runs Python code that stands beside its weights"
         yield Issue("LMI404", "error", TRUST, problem, f"{TRUST}=true")
 
@@ -61,7 +61,7 @@ def own_code_is_allowed(view: View) -> Iterator[Issue]:
 def own_code_is_pinned(view: View) -> Iterator[Issue]:
     """LMI404: code from the hub that changes under a running endpoint's next start."""
     model_id = view.settings.get(MODEL_ID, "")
-    if view.handler in NOT_OURS or view.effective(TRUST) != "true":
+    if view.handler in NOT_OURS or not view.is_on(TRUST):
         return
     if not _HUB_ID.fullmatch(model_id):
         return

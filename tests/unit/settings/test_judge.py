@@ -25,7 +25,7 @@ def about(key: str, *arguments, **options) -> list[Issue]:
 
 def outcome(text: str, *readings) -> str | None:
     fault = Entry(readings).fault(text)
-    return fault and fault.outcome
+    return None if fault is None else fault.outcome
 
 
 @pytest.mark.parametrize(

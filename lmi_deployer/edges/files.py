@@ -17,6 +17,8 @@ def read_bytes(path: Path) -> bytes:
     """What a file the user named holds; "-" is standard input. Raises InputError."""
     try:
         if str(path) == "-":
+            if sys.stdin is None:
+                raise InputError("standard input is closed")
             raw = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
         else:
             with path.open("rb") as stream:

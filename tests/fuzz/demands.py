@@ -13,7 +13,7 @@ SECRET = "hf_" + "Q7z" * 9
 """A token of Hugging Face's published format that inputs plant, and that no output may show."""
 _TELLTALE = SECRET[:12]
 """Enough of it to count as shown, for a message that is cut before it is redacted."""
-LONGEST_PART = 1000
+LONGEST_PART = 1200
 """Characters of a key, of what is wrong with it, or of the way out."""
 LONGEST_VALUE = 4_000_000
 """Characters of a value that takes effect: that of the file, which is never longer than this."""

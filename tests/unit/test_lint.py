@@ -91,6 +91,11 @@ def test_smoothquant_in_bf16_is_lmi103():
     assert finding.severity == "error"
 
 
+def test_a_method_that_the_checkpoint_does_not_have_is_lmi103_even_where_it_is_best_left_out():
+    text = VLLM + "option.model_id=TheBloke/Llama-2-13B-AWQ\noption.quantize=gptq\n"
+    assert find(linted(text, version="0.30.0", flavor="lmi"), "LMI103").severity == "error"
+
+
 def test_quantized_weights_cannot_be_converted_to_an_engine():
     gptq = ModelFacts(model_type="llama", quantization="gptq", has_quantization_known=True)
     finding = find(linted(TRTLLM, flavor="tensorrtllm", model=gptq), "LMI103")

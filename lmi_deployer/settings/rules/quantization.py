@@ -16,7 +16,8 @@ def _support(view: View) -> QuantizeSupport | None:
     value = view.settings.get(QUANTIZE)
     if value is None or view.support is None:
         return None
-    return next((row for row in view.support.quantize.values() if row.value == value), None)
+    rows = view.support.quantize.items()
+    return next((row for name, row in rows if value in {row.value, name}), None)
 
 
 def checkpoint_is_quantized(view: View) -> Iterator[Issue]:

@@ -32,14 +32,16 @@ FILES = {
 
 def outcome(*arguments: str, stdin: bytes = b"") -> tuple[int, str]:
     """Status and all output of one call, from streams as strict as those of a terminal."""
-    out, err = io.BytesIO(), io.BytesIO()
+    given = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with (
-        mock.patch("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")),
-        mock.patch("sys.stdout", io.TextIOWrapper(out, encoding="utf-8", write_through=True)),
-        mock.patch("sys.stderr", io.TextIOWrapper(err, encoding="utf-8", write_through=True)),
+        mock.patch("sys.stdin", given),
+        mock.patch("sys.stdout", out),
+        mock.patch("sys.stderr", err),
     ):
         status = run(arguments)
-    return status, out.getvalue().decode() + err.getvalue().decode()
+    written = [stream.buffer.getvalue() for stream in (out, err)]
+    return status, b"".join(written).decode()
 
 
 @pytest.mark.parametrize("form", FORMS)

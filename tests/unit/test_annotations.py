@@ -64,7 +64,8 @@ def test_the_same_finding_is_shown_once():
 
 def test_signs_with_a_meaning_are_escaped():
     (line,) = lines([finding("100%\r\n::set", place=Place("a,b:c%.yaml", 3))])
-    assert line == "::error file=a%2Cb%3Ac%25.yaml,line=3,title=LMI201::a.b: 100%25%0D%0A::set"
+    told = "a.b: 100%25\\r\\n::set"  # line breaks of a hostile file are spelt out before
+    assert line == f"::error file=a%2Cb%3Ac%25.yaml,line=3,title=LMI201::{told}"
 
 
 @pytest.mark.parametrize(

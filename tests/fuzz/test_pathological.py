@@ -15,9 +15,9 @@ import pytest
 from tests.fuzz import pathological, targets
 from tests.fuzz.pathological import CASES, cost
 
-SIZE = 20_000
+SIZE = 10_000
 SECONDS_AT_MOST = 120
-"""For all cases together; they take five where nothing grows faster than its input."""
+"""For all cases together; they take three where nothing grows faster than its input."""
 PEAK_AT_MOST = 1000
 """Bytes of memory for each byte of input: half of the lines may bring a finding."""
 STARTED = 2_000_000

@@ -10,16 +10,21 @@ JOBS ?= auto
 # The state fits the emulator that wrote it, so other locked versions get a file of their own.
 export LMI_DEPLOY_SANDBOX_STATE ?= .sandbox/state-$(shell cksum < requirements/sandbox.lock | cut -d' ' -f1)
 
-.PHONY: run test fuzz check format lock catalog bench build clean
+.PHONY: run test test-all fuzz check format lock catalog bench build clean
 
 run: $(VENV)/.sandbox-installed  ## The main job: deploy Llama-2-70B to an AWS emulator on this machine
 	$(BIN)/lmi-deploy llama2-70b --profile p4d --sandbox --yes
 
-test: $(VENV)/.dev-installed  ## All tests
-	env -u LMI_DEPLOY_SANDBOX_STATE $(BIN)/python -m pytest --numprocesses=$(JOBS)
+test: $(VENV)/.dev-installed  ## The tests that every change has to pass
+	env -u LMI_DEPLOY_SANDBOX_STATE $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=worksteal
+
+test-all: $(VENV)/.dev-installed  ## The same and the exhaustive ones, with new generated examples
+	env -u LMI_DEPLOY_SANDBOX_STATE HYPOTHESIS_PROFILE=wide $(BIN)/python -m pytest \
+		--numprocesses=$(JOBS) --dist=worksteal -m "not live"
 
 fuzz: $(VENV)/.dev-installed  ## Generated and mutated files of every kind against lint and the readers
-	$(BIN)/python -m pytest -o addopts="--import-mode=importlib" --numprocesses=$(JOBS) tests/fuzz
+	HYPOTHESIS_PROFILE=wide $(BIN)/python -m pytest -o addopts="--import-mode=importlib" \
+		--numprocesses=$(JOBS) tests/fuzz
 
 check: $(VENV)/.dev-installed  ## Lint, formatting and strict types
 	$(BIN)/ruff check .

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lmi_deployer import checks
+from lmi_deployer import checks, lockfile
 from lmi_deployer.edges.files import read_text
 from lmi_deployer.errors import InputError
 from lmi_deployer.findings import Finding, Place, ProfileError, errors_among
@@ -31,8 +31,12 @@ class Checked:
 
 
 def read_profile(path: Path) -> LoadedProfile:
-    """The profile in a file. Raises InputError, or ProfileError with all that is wrong with it."""
-    return load_profile(read_text(path), str(path))
+    """The profile in a file, with the lock beside it.
+
+    Raises InputError, or ProfileError with all that is wrong with either.
+    """
+    loaded = load_profile(read_text(path), str(path))
+    return replace(loaded, lock=lockfile.read_beside(path))
 
 
 def check(loaded: LoadedProfile, hardware: str, overrides: Sequence[str] = ()) -> Checked:
@@ -42,7 +46,25 @@ def check(loaded: LoadedProfile, hardware: str, overrides: Sequence[str] = ()) -
         spec = resolve(merge(loaded, hardware, overrides))
     except ProfileError as error:
         return Checked(title=title, spec=None, findings=error.findings)
-    return Checked(title=title, spec=spec, findings=checks.check(spec))
+    return Checked(title=title, spec=spec, findings=(*checks.check(spec), *_of_lock(loaded, spec)))
+
+
+def _of_lock(loaded: LoadedProfile, spec: ResolvedSpec) -> Iterator[Finding]:
+    """LMI411: a lock beside the profile that is about other weights."""
+    lock, weights = loaded.lock, spec.weights
+    if lock is None or lock.find(
+        weights.model_id, revision=weights.revision, source=weights.source
+    ):
+        return
+    from lmi_deployer.locking.checks import checks_of_lock
+
+    yield from checks_of_lock(
+        lock,
+        model_id=weights.model_id,
+        revision=weights.revision,
+        source=weights.source,
+        place=spec.place,
+    )
 
 
 def check_file(path: Path, overrides: Sequence[str] = ()) -> tuple[Checked, ...]:

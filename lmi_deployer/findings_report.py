@@ -27,7 +27,7 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
     return {
         "code": finding.code,
         "severity": finding.severity,
-        "file": finding.place.file,
+        "file": finding.place.file or None,
         "line": finding.place.line or None,
         "column": finding.place.column or None,
         "key": finding.key,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -20,10 +20,22 @@ from lmi_deployer.nearest import did_you_mean
 from lmi_deployer.profile import API_VERSION, ModelProfile, Settings
 from lmi_deployer.yaml_source import MAX_DEPTH, Path, YamlSource, parse_yaml, scalar
 
+if TYPE_CHECKING:
+    from lmi_deployer.lockfile import Lock
+
 REPLACED_WHOLE = frozenset({"quantize", "instances"})
 OVERRIDE_FILE = "--set"
 ALL_PROFILES = "all"
 SHOWN_CHARACTERS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerUp:
+    """A value that a rule considered and did not take."""
+
+    value: str
+    """As people would write it; "none" for leaving the setting out."""
+    why_not: str
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,9 @@ class Origin:
 
     reason: str
     place: Place
+    rule: str | None = None
+    """Name of the rule that decided; None for what somebody wrote."""
+    runners_up: tuple[RunnerUp, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.reason} ({self.place})" if self.place.line else self.reason
@@ -43,6 +58,8 @@ class LoadedProfile:
 
     profile: ModelProfile
     source: YamlSource
+    lock: Lock | None = None
+    """The facts that are locked beside the file; None where there is no lock."""
 
     @property
     def hardware_names(self) -> tuple[str, ...]:
@@ -60,6 +77,7 @@ class MergedProfile:
     settings: Settings
     origins: Mapping[str, Origin]
     """Dotted path of each written setting: where it was written."""
+    lock: Lock | None = None
 
     def get(self, key: str) -> object:
         """The setting at a dotted path, or None where it was not written."""
@@ -130,6 +148,7 @@ def merge(loaded: LoadedProfile, hardware: str, overrides: Sequence[str] = ()) -
         file=source.name,
         settings=_validated(merged, origins, source),
         origins=origins,
+        lock=loaded.lock,
     )
 
 

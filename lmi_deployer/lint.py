@@ -24,12 +24,15 @@ from lmi_deployer.server.selection import select
 from lmi_deployer.settings import opening
 from lmi_deployer.settings.judge import effective, judge
 from lmi_deployer.settings.table import Table, table
+from lmi_deployer.settings.unasked import unasked
 from lmi_deployer.settings.view import Issue, View
 from lmi_deployer.written import Written
 
 MODEL_ID = "option.model_id"
 MODEL_FOLDER = "/opt/ml/model"
 """Where SageMaker puts a model's files. Source: SageMaker developer guide, inference code."""
+HUB_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+"""Variables that huggingface_hub takes a token from. Source: huggingface_hub/constants.py."""
 RANKS: Mapping[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -58,6 +61,8 @@ class Judged:
     effective: dict[str, str]
     merged: Merged
     handler: str | None
+    model: ModelFacts | None
+    """The facts that were used: given, or the catalog's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +141,7 @@ def judge_settings(
         gpu=target.gpu,
         inference_ami=target.inference_ami,
         weight_bytes=target.weight_bytes,
+        has_hub_token=any(environment.get(name) for name in HUB_TOKENS),
     )
     said = {issue.key for issue in issues if issue.severity == "error"}
     issues += [issue for issue in judge(view) if issue.key not in said]
@@ -144,6 +150,7 @@ def judge_settings(
         effective={**effective(view), **selection.written},
         merged=merged,
         handler=selection.handler,
+        model=model,
     )
 
 
@@ -160,7 +167,12 @@ def _model_named(model_id: str | None, *, is_newest: bool) -> ModelFacts | None:
 def lint(written: Written, target: Target) -> Linted:
     """The verdict on settings that somebody wrote."""
     judged = judge_settings(target, written.properties, written.environment)
-    findings = {*written.findings, *_findings(judged, written), *_secret_variables(written)}
+    findings = {
+        *written.findings,
+        *_findings(judged, written),
+        *_secret_variables(written),
+        *_not_checked(judged, written, target),
+    }
     order = sorted(findings, key=lambda item: (RANKS[item.severity], item.place, str(item)))
     return Linted(
         name=written.name,
@@ -170,6 +182,15 @@ def lint(written: Written, target: Target) -> Linted:
             key: "***" if is_secret(key, text) else text for key, text in judged.effective.items()
         },
     )
+
+
+def _not_checked(judged: Judged, written: Written, target: Target) -> Iterator[Finding]:
+    """LMI403: the rules that what is known did not allow to ask."""
+    found = unasked(judged.handler, judged.model, target.instance)
+    if found is not None:
+        problem, fix = found
+        place = Place(written.name)
+        yield Finding(code="LMI403", severity="note", problem=problem, place=place, fix=fix)
 
 
 def _secret_variables(written: Written) -> Iterator[Finding]:

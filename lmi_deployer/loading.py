@@ -23,6 +23,9 @@ MAX_STARTUP_SECONDS = 3600
 MAX_LOADING_SECONDS = MAX_STARTUP_SECONDS - SERVER_START_SECONDS
 BUNDLE_DOWNLOAD_SECONDS = 600
 """SageMaker itself downloads only the rendered files; the container fetches the weights."""
+INVOCATION_SECONDS = 60
+"""SageMaker ends a real-time request then. Source: InvokeEndpoint, SageMaker runtime API reference:
+the container has 60 seconds."""
 MIN_VOLUME_GB, MAX_VOLUME_GB = 30, 512
 """VolumeSizeInGB, maximum in the SageMaker service model."""
 

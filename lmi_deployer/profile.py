@@ -95,8 +95,8 @@ class ContainerSection(Section):
 class TrafficSection(Section):
     """The requests to expect; lengths in tokens."""
 
-    max_input_len: PositiveInt | None = None
-    max_output_len: PositiveInt | None = None
+    max_input_len: PositiveInt | Auto | None = None
+    max_output_len: PositiveInt | Auto | None = None
     concurrency: PositiveInt | None = None
     """Requests in flight at once, over all instances."""
 
@@ -133,8 +133,8 @@ class PagedSection(Section):
     """What LMI-Dist and vLLM both read; LMI-Dist from 0.27.0 on, when it came to use vLLM."""
 
     max_rolling_batch_prefill_tokens: PositiveInt | None = None
-    max_model_len: PositiveInt | None = None
-    """Prompt and answer together; the model's own positions when left out."""
+    max_model_len: PositiveInt | Auto | None = None
+    """Prompt and answer together; the model's own positions where the cache holds them."""
     gpu_memory_utilization: Fraction | None = None
     """Share of the GPU memory for weights, activations and KV cache together."""
     enforce_eager: bool | None = None
@@ -225,10 +225,12 @@ class Settings(Section):
     backend: Backend | Auto | None = None
     tensor_parallel_degree: PositiveInt | Auto | None = None
     max_rolling_batch_size: PositiveInt | Auto | None = None
-    quantize: Literal["none"] | QuantizeSection | None = None
+    quantize: Literal["none", "auto"] | QuantizeSection | None = None
+    """`auto` quantizes only where plain weights do not fit."""
     output_formatter: Literal["json", "jsonlines"] | None = None
     model_loading_timeout_seconds: Annotated[int, Field(ge=60, le=3300)] | Auto | None = None
-    predict_timeout_seconds: PositiveInt | None = None
+    predict_timeout_seconds: PositiveInt | Auto | None = None
+    """Of one request; `auto` goes by the longest answer, where its speed can be estimated."""
     trtllm: TrtllmSection | None = None
     lmi_dist: LmiDistSection | None = None
     vllm: VllmSection | None = None

@@ -99,6 +99,8 @@ def unreadable(spec: ResolvedSpec) -> Iterator[tuple[str, str]]:
     """(property, reason) for each pair that the two readers would not both read as it is meant."""
     for name, value in properties(spec).items():
         line = f"{name}={value}\n"
+        if _PLAIN_LINE.fullmatch(line) and "=" not in name:
+            continue
         if not line.isascii():
             yield name, "holds characters outside ASCII, which the two readers decode differently"
         elif any(ord(character) < 32 for character in f"{name}{value}"):  # noqa: PLR2004 - controls
@@ -110,8 +112,6 @@ def unreadable(spec: ResolvedSpec) -> Iterator[tuple[str, str]]:
 
 
 def _is_read_alike(line: str, name: str, value: str) -> bool:
-    if _PLAIN_LINE.fullmatch(line) and "=" not in name:
-        return True
     import javaproperties  # 20 ms, and nearly every line is plain
 
     return javaproperties.loads(line) == {name: value} and _split_plainly(line) == (name, value)

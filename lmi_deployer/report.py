@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from lmi_deployer import steps
 from lmi_deployer.findings import Finding, Severity
@@ -16,12 +16,17 @@ from lmi_deployer.render import PROPERTIES_FILE, properties
 from lmi_deployer.spec import ResolvedSpec, Value
 from lmi_deployer.steps import Step
 
+if TYPE_CHECKING:
+    from lmi_deployer.sizing.memory import Memory
+
 HOURS_PER_MONTH = 730
 BAR_CHARACTERS = 20
+PAGE_COLUMNS = 100
 SHOWN_ORIGINS = (
     "backend",
     "tensor_parallel_degree",
     "max_rolling_batch_size",
+    "quantize",
     "model.dtype",
     "model_loading_timeout_seconds",
 )
@@ -44,18 +49,16 @@ def header(spec: ResolvedSpec, region: str | None, where: str | None) -> str:
         f"{library} {spec.image.libraries[library]}" if library in spec.image.libraries else "",
         f"CUDA {spec.image.cuda}" if spec.image.cuda else "",
     ]
-    container = f"LMI {spec.container.version} ({', '.join(part for part in parts if part)})"
+    bundled = ", ".join(part for part in parts if part)
+    container = f"LMI {spec.container.version}" + (f" ({bundled})" if bundled else "")
     return "    ".join(part for part in (spec.title, region, container, where) if part)
 
 
 def checks_block(spec: ResolvedSpec, findings: Sequence[Finding], paint: Paint = plain) -> str:
     """What was checked before planning: the profile, the memory, the rendered file, the engine."""
-    kind = f"{spec.device_count} x {spec.gpu.name}"
-    used, usable = spec.weights_gib_per_gpu, spec.usable_gib_per_gpu
     lines = [
         _check("ok", "profile", f"{spec.file}{_counted(findings)}", paint),
-        _check("ok", "weights", f"{kind}, tensor_parallel_degree {spec.tensor_parallel_degree}"),
-        _check("", "", f"per GPU  {used:.1f} of {usable:.1f} GiB  {_bar(used / usable)}"),
+        *_memory_lines(spec, paint),
         _check("ok", "rendered", f"{PROPERTIES_FILE}, {len(properties(spec))} keys", paint),
     ]
     if spec.support.compiles_at_load:
@@ -63,6 +66,55 @@ def checks_block(spec: ResolvedSpec, findings: Sequence[Finding], paint: Paint =
         text = f"compiled in the container at every start, which gets {minutes} min in all"
         lines.append(_check("--", "engine", text, paint))
     return "\n".join(lines)
+
+
+def _memory_lines(spec: ResolvedSpec, paint: Paint) -> list[str]:
+    """Where the memory of one device goes, and what its cache holds; else the weights alone."""
+    machine = f"{spec.device_count} x {spec.gpu.name}"
+    machine += f", tensor_parallel_degree {spec.tensor_parallel_degree}"
+    memory, setup = spec.memory, spec.setup
+    if memory is None or setup is None:
+        used, usable = spec.weights_gib_per_gpu, spec.usable_gib_per_gpu
+        share = f"per GPU  {used:.1f} of {usable:.1f} GiB  {_bar(used / usable)}"
+        return [_check("ok", "weights", machine), _check("", "", share)]
+    from lmi_deployer.answering.page import memory_line
+
+    name = {"fits": "fits", "tight": "tight", "does_not_fit": "too large"}[memory.verdict]
+    sign = "ok" if memory.verdict == "fits" else "!!"
+    if spec.evidence is not None and sign != "ok":
+        sign, name = "ok", "published"
+    lines = [
+        _check(sign, name, machine, paint),
+        *_within_page(_check("", "", memory_line(memory, setup))),
+    ]
+    if memory.kv_cache_tokens:
+        low, high = memory.bound.kv_cache_tokens_low, memory.bound.kv_cache_tokens_high
+        lengths = f"{setup.max_input_len} + {setup.max_output_len} tokens"
+        held = f"cache of {memory.kv_cache_tokens:,} tokens ({low:,} to {high:,}): "
+        held += f"{memory.max_sequences:,} sequences of {lengths}"
+        lines.append(_check("", "", held))
+    if name == "published" and spec.evidence is not None:
+        lines.append(_check("", "", f"by this estimate {_doubt(spec, memory)};"))
+        lines.append(_check("", "", f"it ran so: {spec.evidence.citation}"))
+    return lines
+
+
+def _doubt(spec: ResolvedSpec, memory: Memory) -> str:
+    """What the estimate has against a configuration that a guide ran."""
+    if not memory.fits:
+        return "it would not start"
+    batch = spec.max_rolling_batch_size or 1
+    if memory.max_sequences < batch:
+        return f"{memory.max_sequences} of {batch} slots can be filled to full length"
+    return "it is not sure to start"
+
+
+def _within_page(line: str) -> tuple[str, ...]:
+    """The line, with the sum and its bar on a line of their own where it would be too wide."""
+    if len(line) <= PAGE_COLUMNS:
+        return (line,)
+    figures, _, total = line.partition("  =  ")
+    return (figures, _check("", "", f"=  {total}"))
 
 
 def _check(sign: str, name: str, text: str, paint: Paint = plain) -> str:
@@ -134,17 +186,34 @@ def step_line(step: Step) -> StepLine:  # noqa: C901, PLR0911, PLR0912 - one cas
             assert_never(step)
 
 
-def cost_text(spec: ResolvedSpec) -> str:
-    """What the endpoint costs, and where and when that price was read."""
-    count, price = spec.endpoint.instance_count, spec.instance.price
+def cost_text(spec: ResolvedSpec, region: str) -> str:
+    """What the endpoint costs in a region, and where and when that price was read."""
+    from lmi_deployer import prices
+
+    count = spec.endpoint.instance_count
+    quote = prices.known().quote(spec.instance.name, region)
     machines = f"{count} x {spec.instance.name}"
-    if price is None or spec.usd_per_hour is None:
+    price = quote.nearest
+    if price is None:
         return f"Cost  {machines}: no price is in the catalog"
-    hourly = spec.usd_per_hour
-    return (
-        f"Cost  ${hourly:,.2f} per hour, ${hourly * HOURS_PER_MONTH:,.0f} per {HOURS_PER_MONTH} "
-        f"hours for {machines} ({price.region}, price of {price.as_of})"
-    )
+    hourly = price.usd_per_hour * count
+    cost = f"Cost  ${hourly:,.2f} per hour, ${hourly * HOURS_PER_MONTH:,.0f} per {HOURS_PER_MONTH} "
+    cost += f"hours for {machines}"
+    if quote.price is None:
+        return f"{cost}\n      price of {price.region} of {price.as_of}, none for {region} known"
+    return f"{cost} ({price.region}, price of {price.as_of})"
+
+
+def _price_as_json(spec: ResolvedSpec, region: str) -> dict[str, Any]:
+    """What the endpoint costs in a region; of another one where that has no price."""
+    from lmi_deployer import prices
+
+    price = prices.known().quote(spec.instance.name, region).nearest
+    return {
+        "usd_per_hour": price and price.usd_per_hour * spec.endpoint.instance_count,
+        "price_region": price and price.region,
+        "price_as_of": price and price.as_of.isoformat(),
+    }
 
 
 def why_text(spec: ResolvedSpec) -> str:
@@ -168,6 +237,7 @@ def decided_values(spec: ResolvedSpec) -> dict[str, Value | None]:
         "backend": spec.backend,
         "tensor_parallel_degree": spec.tensor_parallel_degree,
         "max_rolling_batch_size": spec.max_rolling_batch_size,
+        "quantize": spec.weights.quantize,
         "model.dtype": spec.weights.dtype,
         "model_loading_timeout_seconds": spec.endpoint.model_loading_timeout_seconds,
     }
@@ -193,9 +263,25 @@ def spec_as_json(spec: ResolvedSpec) -> dict[str, Any]:
         "max_rolling_batch_size": spec.max_rolling_batch_size,
         "weights_gib_per_gpu": round(spec.weights_gib_per_gpu, 3),
         "usable_gib_per_gpu": spec.usable_gib_per_gpu,
+        "memory": _memory_as_json(spec),
         "usd_per_hour": spec.usd_per_hour,
         "properties": properties(spec),
         "origin": {key: str(origin) for key, origin in sorted(spec.origin.items())},
+    }
+
+
+def _memory_as_json(spec: ResolvedSpec) -> dict[str, Any] | None:
+    """Where the memory goes, as `size -o json` tells it; None where the shape is not known."""
+    from lmi_deployer.answering.document import memory_as_json
+
+    memory, evidence = spec.memory, spec.evidence
+    if memory is None:
+        return None
+    return {
+        "fits": memory.fits,
+        "verdict": memory.verdict,
+        **memory_as_json(memory),
+        "published": None if evidence is None else evidence.citation,
     }
 
 
@@ -205,15 +291,6 @@ def saved_plan_as_json(
     """What `plan -o json` prints: the plan as it would be saved, the spec and its findings."""
     return {
         **plan_as_json(saved),
-        "spec": spec_as_json(spec),
+        "spec": {**spec_as_json(spec), **_price_as_json(spec, saved.region)},
         "findings": [finding_as_json(finding) for finding in findings],
     }
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows as columns, each as wide as its widest cell; the first row is the heading."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )

@@ -1,161 +1,167 @@
 """Decides everything that a merged profile leaves open, and notes by which rule.
 
-The profile comes first; what it leaves out or to `auto` is for `rules.py`. Whether the outcome is
+The profile comes first; what it leaves out or to `auto` is for `rules/`. Whether the outcome is
 sound is for the checks to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from lmi_deployer import catalog, loading, rules
+from lmi_deployer import catalog, rules
 from lmi_deployer.catalog.rows import (
     Backend,
+    BackendSupport,
     Container,
-    Dtype,
     InstanceType,
-    Model,
     QuantizeMethod,
 )
-from lmi_deployer.errors import InputError
-from lmi_deployer.findings import Finding, ProfileError
-from lmi_deployer.hardware import MergedProfile, Origin
-from lmi_deployer.nearest import nearest
-from lmi_deployer.profile import InstanceCounts, QuantizeSection, Section
-from lmi_deployer.rules import Choice
-from lmi_deployer.spec import GIB, Endpoint, ResolvedSpec, Value, Weights, device_count
+from lmi_deployer.findings import ProfileError
+from lmi_deployer.hardware import MergedProfile
+from lmi_deployer.profile import QuantizeSection
+from lmi_deployer.resolving.deciding import Decisions
+from lmi_deployer.resolving.endpoint import make_endpoint
+from lmi_deployer.resolving.fitting import choose_method, decide_by_memory, standing
+from lmi_deployer.resolving.requiring import (
+    REQUIRED,
+    known_names,
+    require_what_nothing_can_derive,
+)
+from lmi_deployer.resolving.settings import (
+    BACKEND_SECTIONS,
+    length_settings,
+    section_settings,
+    weights_settings,
+)
+from lmi_deployer.resolving.weights import find_facts, make_weights
+from lmi_deployer.rules import Case
+from lmi_deployer.spec import ResolvedSpec, Value, Weights
+
+__all__ = ["BACKEND_SECTIONS", "REQUIRED", "resolve"]
+
+if TYPE_CHECKING:
+    from lmi_deployer.sizing.published import Published
 
 T = TypeVar("T")
 
-BACKEND_SECTIONS: Mapping[Backend, str] = {
-    "trtllm": "trtllm",
-    "lmi-dist": "lmi_dist",
-    "vllm": "vllm",
-    "deepspeed": "deepspeed",
-    "scheduler": "huggingface",
-    "hf-accelerate": "huggingface",
-    "neuronx": "neuronx",
-}
-"""The section of the profile with settings that only this backend reads."""
-
-REQUIRED = (
-    ("model.id", "the Hugging Face repository, such as tiiuae/falcon-7b"),
-    ("container.version", 'an LMI version, such as "0.25.0"'),
-    ("instance_type", "such as ml.g5.12xlarge"),
-    ("traffic.max_input_len", "tokens of the longest prompt"),
-    ("traffic.max_output_len", "tokens of the longest answer"),
-)
-"""What nothing can derive, and what to write there."""
+PUBLISHED = ("tensor_parallel_degree", "max_rolling_batch_size")
+"""What published rows decide."""
 
 
-def resolve(merged: MergedProfile) -> ResolvedSpec:
+def resolve(merged: MergedProfile, *, looks_up: bool = True) -> ResolvedSpec:
     """The decided spec of one hardware profile.
 
-    Raises ProfileError, with all that is missing or unknown, when something cannot be decided.
+    `looks_up` lets published settings of the same model and machine go before the rules. Raises
+    ProfileError, with all that is missing or unknown, when something cannot be decided.
     """
-    _require_what_nothing_can_derive(merged)
-    container, instance = _known_names(merged)
-    return _Resolver(merged, container, instance).spec()
-
-
-def _require_what_nothing_can_derive(merged: MergedProfile) -> None:
-    missing = [
-        Finding.error(
-            "LMI004",
-            f"is required for {merged.name} / {merged.hardware}",
-            place=merged.place(key),
-            key=key,
-            fix=hint,
-        )
-        for key, hint in REQUIRED
-        if merged.get(key) is None
-    ]
-    if missing:
-        raise ProfileError(missing)
-
-
-def _known_names(merged: MergedProfile) -> tuple[Container, InstanceType]:
-    """The catalog rows that the profile names. Raises ProfileError for all unknown ones."""
-    findings: list[Finding] = []
-
-    def look_up(key: str, find: Callable[[str], T]) -> T | None:
-        try:
-            return find(str(merged.get(key)))
-        except InputError as error:
-            findings.append(_problem(merged, "LMI007", error.problem, key=key, fix=error.fix))
-            return None
-
-    container = look_up("container.version", catalog.container)
-    instance = look_up("instance_type", catalog.instance_type)
-    if container is None or instance is None:
-        raise ProfileError(findings)
-    return container, instance
-
-
-def _problem(
-    merged: MergedProfile, code: str, problem: str, *, key: str, fix: str | None
-) -> Finding:
-    return Finding.error(code, problem, place=merged.place(key), key=key, fix=fix)
+    require_what_nothing_can_derive(merged)
+    container, instance = known_names(merged)
+    return _Resolver(merged, container, instance, looks_up=looks_up).spec()
 
 
 class _Resolver:
     """Decides one profile from top to bottom, noting the origin of each value on the way."""
 
-    def __init__(self, merged: MergedProfile, container: Container, instance: InstanceType) -> None:
+    def __init__(
+        self, merged: MergedProfile, container: Container, instance: InstanceType, *, looks_up: bool
+    ) -> None:
         self._merged = merged
-        self._settings = merged.settings
         self._container = container
         self._instance = instance
         self._gpu = catalog.gpu(instance.gpu)
-        self._facts = catalog.find_model(str(merged.get("model.id")))
-        self._origin = dict(merged.origins)
-        quantize = self._settings.quantize
-        self._quantize = quantize if isinstance(quantize, QuantizeSection) else None
+        self._looks_up = looks_up
+        self._facts = find_facts(merged)
+        self._decisions = Decisions(merged)
 
     def spec(self) -> ResolvedSpec:
         """The decided spec."""
-        container, instance, facts = self._container, self._instance, self._facts
-        method = self._quantize.method if self._quantize else None
-        backend = self._backend(facts, method)
+        written = self._merged.get("quantize")
+        if written != "auto":
+            return self._attempt(written.method if isinstance(written, QuantizeSection) else None)
+        already = self._facts.quantization if self._facts else None
+        choice = choose_method(self._attempt, self._refuses, already)
+        spec = self._attempt(choice.value)
+        self._decisions.note("quantize", choice)
+        return spec
+
+    def _attempt(self, method: QuantizeMethod | None) -> ResolvedSpec:
+        """Everything but the method, decided for one."""
+        written = cast("Backend | None", self._merged.get("backend"))
+        if not Decisions(self._merged).is_open("backend"):
+            return self._decided(self._known(written), method)
+        tried: dict[Backend, tuple[ResolvedSpec, Decisions]] = {}
+
+        def decided(name: Backend) -> ResolvedSpec:
+            spec = self._decided(name, method)
+            tried[name] = (spec, self._decisions)
+            return spec
+
+        choice = rules.backend(
+            self._container,
+            self._gpu,
+            self._facts,
+            method,
+            standing=lambda name: standing(decided(name)),
+        )
+        if choice is None:
+            raise self._without_backend(method)
+        if choice.value not in tried:
+            decided(choice.value)
+        spec, self._decisions = tried[choice.value]
+        self._decisions.note("backend", choice)
+        return spec
+
+    def _decided(self, backend: Backend, method: QuantizeMethod | None) -> ResolvedSpec:
+        """Everything but backend and method, decided for both."""
+        self._decisions = decisions = Decisions(self._merged)
+        container, gpu, facts = self._container, self._gpu, self._facts
         support = container.backends[backend]
-        dtype = self._decide("model.dtype", lambda: rules.dtype(support, self._gpu, facts, method))
-        weights = self._weights(facts, dtype, method)
-        degree = self._decide(
+        max_input_len, max_output_len = self._lengths()
+        dtype = decisions.decide("model.dtype", lambda: rules.dtype(support, gpu, facts, method))
+        weights = make_weights(decisions, support, facts, dtype, method)
+        case = self._case(backend, weights, max_input_len, max_output_len)
+
+        degree = decisions.decide(
             "tensor_parallel_degree",
-            lambda: rules.tensor_parallel_degree(instance, self._gpu, facts),
+            lambda: rules.tensor_parallel_degree(
+                case, rules.loaded_bytes(case, dtype, weights.gpu_bytes)
+            ),
         )
-        batch = self._decide(
-            "max_rolling_batch_size", lambda: rules.max_rolling_batch_size(container, backend)
+        spec = self._with_degree(decisions, case, weights, degree)
+        return decide_by_memory(spec, decisions, case)
+
+    def _with_degree(
+        self, decisions: Decisions, case: Case, weights: Weights, degree: int
+    ) -> ResolvedSpec:
+        """All that does not wait for the memory, with a provisional batch."""
+        container, instance, backend, support = (
+            self._container, self._instance, case.backend, case.support
+        )  # fmt: skip
+        copies = max(1, case.devices // degree)
+        endpoint = make_endpoint(
+            decisions, weights, instance, copies=copies, compiles=support.compiles_at_load
         )
-        endpoint = self._endpoint(weights, degree, compiles=support.compiles_at_load)
-        max_input_len = cast(int, self._merged.get("traffic.max_input_len"))
-        max_output_len = cast(int, self._merged.get("traffic.max_output_len"))
+        batch, timeout = self._batch(support), self._merged.settings.predict_timeout_seconds
         settings: dict[str, Value | None] = {
             "tensor_parallel_degree": degree,
             "max_rolling_batch_size": batch,
             "model_loading_timeout": endpoint.model_loading_timeout_seconds,
-            "predict_timeout": self._settings.predict_timeout_seconds,
-            **self._weights_settings(backend, weights),
-            **self._section_settings(backend, weights, degree),
+            "predict_timeout": None if timeout == "auto" else timeout,
+            **weights_settings(decisions, support, weights),
+            **section_settings(decisions, backend, support, instance, weights, degree),
         }
-        # Left out, the lengths would be the container's own: 512 tokens or fewer on some backends.
-        for name, length in (
-            ("max_input_len", max_input_len),
-            ("max_output_len", max_output_len),
-            ("max_tokens", max_input_len + max_output_len),
-            ("max_seq_len", max_input_len + max_output_len),
-            ("n_positions", max_input_len + max_output_len),
+        for name, length in length_settings(
+            backend, support, case.max_input_len, case.max_output_len
         ):
-            if name in support.property_names and settings.get(name) is None:
+            if settings.get(name) is None:
                 settings[name] = length
         if support.default_max_num_tokens is not None and settings.get("max_num_tokens") is None:
-            settings["max_num_tokens"] = self._decide(
+            settings["max_num_tokens"] = decisions.decide(
                 f"{BACKEND_SECTIONS[backend]}.max_num_tokens", lambda: rules.max_num_tokens(support)
             )
-        if "output_formatter" in support.property_names or self._settings.output_formatter:
-            settings["output_formatter"] = self._decide(
-                "output_formatter", lambda: Choice("json", "rule: one JSON document an answer")
+        if "output_formatter" in support.property_names or self._merged.settings.output_formatter:
+            settings["output_formatter"] = decisions.decide(
+                "output_formatter", rules.output_formatter
             )
         return ResolvedSpec(
             name=self._merged.name,
@@ -170,152 +176,86 @@ class _Resolver:
             gpu=self._gpu,
             tensor_parallel_degree=degree,
             max_rolling_batch_size=batch,
-            max_input_len=max_input_len,
-            max_output_len=max_output_len,
+            max_input_len=case.max_input_len,
+            max_output_len=case.max_output_len,
             concurrency=cast("int | None", self._merged.get("traffic.concurrency")),
             settings={name: value for name, value in settings.items() if value is not None},
-            options=dict(self._settings.options or {}),
+            options=dict(self._merged.settings.options or {}),
             endpoint=endpoint,
-            origin=self._origin,
+            origin=decisions.origin,
         )
 
-    def _decide(self, key: str, rule: Callable[[], Choice[T]]) -> T:
-        """What the profile says for `key`, or what the rule says where it leaves that open."""
-        written = self._merged.get(key)
-        if written is not None and written != "auto":
-            return cast(T, written)
-        choice = rule()
-        if choice.value is not None:
-            self._origin[key] = Origin(choice.reason, self._merged.place(key))
-        return choice.value
+    def _batch(self, support: BackendSupport) -> int | None:
+        """The batch that is written, else the container's own; None without rolling batch."""
+        if self._decisions.is_open("max_rolling_batch_size"):
+            return support.default_max_rolling_batch_size
+        return cast(int, self._merged.get("max_rolling_batch_size"))
 
-    def _backend(self, facts: Model | None, method: QuantizeMethod | None) -> Backend:
+    def _case(
+        self, backend: Backend, weights: Weights, max_input_len: int, max_output_len: int
+    ) -> Case:
+        rows: tuple[Published, ...] = ()
+        if self._looks_up and any(map(self._decisions.is_open, PUBLISHED)):
+            from lmi_deployer.sizing.published import find
+
+            rows = find(
+                weights.model_id,
+                self._instance.name,
+                backend,
+                facts=weights.facts,
+                quantize=weights.quantize,
+                version=self._container.version,
+            )
+        return Case(
+            container=self._container,
+            backend=backend,
+            instance=self._instance,
+            gpu=self._gpu,
+            facts=self._facts,
+            method=weights.quantize,
+            max_input_len=max_input_len,
+            max_output_len=max_output_len,
+            published=rows,
+        )
+
+    def _lengths(self) -> tuple[int, int]:
+        """The longest prompt and the longest answer."""
+        facts = self._facts
+        answer = None if self._decisions.is_open("traffic.max_output_len") else self._answer()
+        prompt = self._decisions.decide(
+            "traffic.max_input_len", lambda: rules.max_input_len(facts, answer)
+        )
+        return prompt, self._decisions.decide(
+            "traffic.max_output_len", lambda: rules.max_output_len(facts, prompt)
+        )
+
+    def _answer(self) -> int:
+        return cast(int, self._merged.get("traffic.max_output_len"))
+
+    def _refuses(self, method: QuantizeMethod) -> str | None:
+        """What stands against a method, with the backend that is written or with any."""
+        written = self._merged.get("backend")
+        known = tuple(self._container.backends)
+        names = known if self._decisions.is_open("backend") else (cast(Backend, written),)
+        return rules.method_refusal(self._container, names, self._gpu, self._facts, method)
+
+    def _known(self, backend: Backend | None) -> Backend:
+        """The backend that is written. Raises ProfileError where the container lacks it."""
         container = self._container
-        known = ", ".join(container.backends)
+        if backend is not None and backend in container.backends:
+            return backend
+        problem = f"LMI {container.version} has no backend {backend!r}"
+        fix = f"one of {', '.join(container.backends)}"
+        raise ProfileError([self._decisions.problem("LMI101", problem, key="backend", fix=fix)])
 
-        def rule() -> Choice[Backend]:
-            choice = rules.backend(container, self._gpu, facts, method)
-            if choice is None:
-                problem = f"no backend of LMI {container.version} serves this model so"
-                fix = f"name one of {known} to see why it is refused"
-                found = _problem(self._merged, "LMI104", problem, key="backend", fix=fix)
-                raise ProfileError([found])
-            return choice
-
-        backend = self._decide("backend", rule)
-        if backend not in container.backends:
-            problem = f"LMI {container.version} has no backend {backend!r}"
-            fix = f"one of {known}"
-            found = _problem(self._merged, "LMI101", problem, key="backend", fix=fix)
-            raise ProfileError([found])
-        return backend
-
-    def _weights(self, facts: Model | None, dtype: str, method: QuantizeMethod | None) -> Weights:
-        stated_gib = self._merged.get("model.weights_gib")
-        if stated_gib is not None:
-            download_bytes = int(cast(float, stated_gib) * GIB)
-            gpu_bytes = int(download_bytes * rules.shrinkage(dtype, method))
-        elif facts is not None:
-            download_bytes = facts.checkpoint_bytes
-            gpu_bytes = rules.gpu_bytes(facts, dtype, method)
-            place = self._merged.place("model.weights_gib")
-            self._origin["model.weights_gib"] = Origin(f"catalog: {facts.id}", place)
-        else:
-            model_id = str(self._merged.get("model.id"))
-            problem = f"is required: the catalog does not hold {model_id}"
-            fix = "the size of the weight files, such as model.weights_gib: 13.5"
-            near = nearest(model_id, catalog.names("models"))
-            fix += f"; or did you mean {near!r}?" if near else ""
-            key = "model.weights_gib"
-            raise ProfileError([_problem(self._merged, "LMI004", problem, key=key, fix=fix)])
-        model = self._settings.model
-        assert model is not None  # model.id is required
-        return Weights(
-            model_id=str(model.id),
-            revision=model.revision,
-            source=model.source,
-            dtype=dtype,
-            quantize=method,
-            download_bytes=download_bytes,
-            gpu_bytes=gpu_bytes,
-            facts=facts,
-        )
-
-    def _endpoint(self, weights: Weights, degree: int, *, compiles: bool) -> Endpoint:
-        section = self._settings.endpoint
-        vpc = section.vpc if section else None
-        copies = max(1, device_count(self._instance, self._gpu) // degree)
-        loading_seconds = self._decide(
-            "model_loading_timeout_seconds",
-            lambda: rules.model_loading_timeout(weights, compiles=compiles),
-        )
-        return Endpoint(
-            name=(section and section.name) or f"{self._merged.name}-{self._merged.hardware}",
-            instance_count=self._instance_count(),
-            packaging=(section and section.packaging) or "prefix",
-            role=section.role if section else None,
-            artifacts=section.artifacts if section else None,
-            subnets=tuple(vpc.subnets) if vpc else (),
-            security_groups=tuple(vpc.security_groups) if vpc else (),
-            tags=dict((section and section.tags) or {}),
-            model_loading_timeout_seconds=loading_seconds,
-            startup_timeout_seconds=loading.startup_timeout_seconds(loading_seconds, copies=copies),
-            download_timeout_seconds=loading.BUNDLE_DOWNLOAD_SECONDS,
-            volume_gb=loading.volume_gb(weights, compiles=compiles)
-            if self._instance.is_volume_size_settable
-            else None,
-        )
-
-    def _instance_count(self) -> int:
-        wanted = self._merged.get("endpoint.instances")
-        if not isinstance(wanted, InstanceCounts):
-            return cast("int | None", wanted) or 1
-        if wanted.min != wanted.max:
-            problem = "this version of lmi-deploy does not support autoscaling"
-            fix, key = f"endpoint.instances: {wanted.min}", "endpoint.instances"
-            raise ProfileError([_problem(self._merged, "LMI005", problem, key=key, fix=fix)])
-        return wanted.min
-
-    def _weights_settings(self, backend: Backend, weights: Weights) -> dict[str, Value | None]:
-        """The settings that say which weights to load, and as what."""
-        quantize = self._quantize
-        support = self._container.backends[backend]
-        row = support.quantize.get(quantize.method) if quantize else None
-        takes_dtype = "dtype" in support.property_names and (row is None or bool(row.dtypes))
-        is_dtype_written = self._merged.get("model.dtype") not in {None, "auto"}
-        return {
-            "model_id": weights.source or weights.model_id,
-            "revision": None if weights.source else weights.revision,
-            "trust_remote_code": bool(self._merged.get("model.trust_remote_code")) or None,
-            "dtype": support.dtype_names.get(cast(Dtype, weights.dtype), weights.dtype)
-            if takes_dtype or is_dtype_written
-            else None,
-            "quantize": row.value if row else weights.quantize,
-            "smoothquant_alpha": quantize.alpha if quantize else None,
-            "smoothquant_per_token": quantize.per_token if quantize else None,
-            "smoothquant_per_channel": quantize.per_channel if quantize else None,
-        }
-
-    def _section_settings(
-        self, backend: Backend, weights: Weights, degree: int
-    ) -> dict[str, Value | None]:
-        """The settings of the chosen backend's own section, with its `auto`s decided."""
-        name = BACKEND_SECTIONS[backend]
-        section = self._merged.get(name)
-        values: dict[str, Value | None] = (
-            section.model_dump() if isinstance(section, Section) else {}
-        )
-        if backend == "trtllm":
-            decided: dict[str, Callable[[], Choice[bool | None]]] = {
-                "use_custom_all_reduce": lambda: rules.use_custom_all_reduce(
-                    self._instance, degree
-                ),
-                "multi_query_mode": lambda: rules.multi_query_mode(weights),
-            }
-            names = self._container.backends[backend].property_names
-            for setting, rule in decided.items():
-                is_read = setting in names  # else only what the profile says itself, to be refused
-                is_said = values.get(setting) not in {None, "auto"}
-                key = f"{name}.{setting}"
-                values[setting] = self._decide(key, rule) if is_read or is_said else None
-        return values
+    def _without_backend(self, method: QuantizeMethod | None) -> ProfileError:
+        """LMI104, with what is against each backend."""
+        found = rules.refusals(self._container, self._gpu, self._facts, method)
+        against = "; ".join(f"{name}: {reason}" for name, reason in found.items())
+        problem = f"no backend of LMI {self._container.version} serves this model so ({against})"
+        fix = "another instance type, container version or quantization, or name a backend anyway"
+        stored = self._facts.quantization if self._facts else None
+        as_stored = next((name for name in rules.MILDEST_FIRST if name == stored), None)
+        if method is None and as_stored is not None and self._refuses(as_stored) is None:
+            fix = f"quantize: {{method: {stored}}}, as the weights are stored"
+        return ProfileError([self._decisions.problem("LMI104", problem, key="backend", fix=fix)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lmi_deployer.catalog.rows import (
@@ -13,13 +14,16 @@ from lmi_deployer.catalog.rows import (
     FlavorImage,
     Gpu,
     InstanceType,
-    Model,
     QuantizeMethod,
 )
 from lmi_deployer.findings import Place
 
 if TYPE_CHECKING:
     from lmi_deployer.hardware import Origin
+    from lmi_deployer.model_facts import ModelFacts
+    from lmi_deployer.sizing.memory import Memory
+    from lmi_deployer.sizing.published import Published
+    from lmi_deployer.sizing.setup import Setup
 
 GIB = 1024**3
 Value = str | int | float | bool
@@ -38,8 +42,8 @@ class Weights:
     download_bytes: int
     gpu_bytes: int
     """Weights of one copy as loaded, over all of its GPUs."""
-    facts: Model | None
-    """None when the catalog does not hold the checkpoint."""
+    facts: ModelFacts | None
+    """None where neither the lock nor the catalog holds the checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +121,47 @@ class ResolvedSpec:
     def usable_gib_per_gpu(self) -> float:
         """GiB that one device can allocate; a NeuronCore has its share of the accelerator."""
         return self.gpu.usable_memory_gib / (self.gpu.neuron_cores or 1)
+
+    @cached_property
+    def setup(self) -> Setup | None:
+        """The question that sizing answers; None where the model's shape is not known."""
+        from lmi_deployer.sizing.deployed import setup_of
+
+        return setup_of(self)
+
+    @cached_property
+    def memory(self) -> Memory | None:
+        """Where the memory of one device goes; None where the model's shape is not known."""
+        from lmi_deployer.sizing import measure
+
+        return None if self.setup is None else measure(self.setup)
+
+    @cached_property
+    def published(self) -> tuple[Published, ...]:
+        """Rows of published guides about this model, machine, backend, method and version."""
+        from lmi_deployer.sizing.published import find
+
+        return find(
+            self.weights.model_id,
+            self.instance.name,
+            self.backend,
+            facts=self.weights.facts,
+            quantize=self.weights.quantize,
+            version=self.container.version,
+        )
+
+    @property
+    def evidence(self) -> Published | None:
+        """A published row that ran the model so, with as large a batch and as long requests."""
+        for item in self.published:
+            row = item.row
+            if (
+                row.tensor_parallel_degree == self.tensor_parallel_degree
+                and row.max_rolling_batch_size >= (self.max_rolling_batch_size or 1)
+                and item.covers(self.max_input_len, self.max_output_len)
+            ):
+                return item
+        return None
 
     @property
     def usd_per_hour(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -64,7 +65,7 @@ def read_written(path: Path, facts: Facts) -> Written:
 
     Raises InputError where nothing can be read.
     """
-    if str(path) != "-" and path.is_dir():
+    if str(path) != "-" and os.path.isdir(path):  # noqa: PTH112 - never raises, whatever the name
         return _read_folder(path, facts)
     data = read_bytes(path)
     is_environment = holds_environment(path.name, data)
@@ -80,16 +81,16 @@ def read_written(path: Path, facts: Facts) -> Written:
 def _read_folder(folder: Path, facts: Facts) -> Written:
     properties = folder / PROPERTIES_FILE
     environment = next(
-        (folder / name for name in ENVIRONMENT_NAMES if (folder / name).is_file()), None
+        (folder / name for name in ENVIRONMENT_NAMES if _is_file(folder / name)), None
     )
-    if not properties.is_file() and environment is None:
+    if not _is_file(properties) and environment is None:
         problem = f"{folder} holds no {PROPERTIES_FILE} and no environment file"
         fix = f"name the file, or call it one of {', '.join((PROPERTIES_FILE, *ENVIRONMENT_NAMES))}"
         raise InputError(problem, fix=fix)
     return make_written(
         str(folder),
         facts,
-        properties=read_bytes(properties) if properties.is_file() else None,
+        properties=read_bytes(properties) if _is_file(properties) else None,
         environment=None if environment is None else read_bytes(environment),
         properties_name=str(properties),
         environment_name=str(environment),
@@ -100,7 +101,12 @@ def _read_folder(folder: Path, facts: Facts) -> Written:
 def _own_code(folder: Path) -> bytes | None:
     """The model.py of a folder, where it has one."""
     path = folder / OWN_CODE
-    return read_bytes(path) if path.is_file() else None
+    return read_bytes(path) if _is_file(path) else None
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a regular file is there, as far as one may look."""
+    return os.path.isfile(path)  # noqa: PTH113 - never raises, unlike its namesake
 
 
 def holds_environment(name: str, data: bytes) -> bool:

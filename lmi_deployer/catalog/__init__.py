@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from lmi_deployer.catalog.rows import (
@@ -26,12 +26,16 @@ from lmi_deployer.nearest import did_you_mean
 DOCKER_REPOSITORY = "djl-inference"
 """ECR repository of every LMI image. Source: image tables of the SageMaker Python SDK."""
 CONTAINERS = "containers"
-"""The one table that has a file for each row, as a run needs one container or two."""
+"""A table that has a file for each row, as a run needs one container or two."""
+MODELS = "models"
+"""A table that has a file for each organisation of the Hub, and a list of all ids."""
+
+_COMPILED = Path(__file__).with_name("compiled")  # importlib.resources would take longer to import
 
 
 @cache
 def _compiled(name: str) -> Any:
-    path = files(__package__).joinpath("compiled", *f"{name}.json".split("/"))
+    path = _COMPILED.joinpath(*f"{name}.json".split("/"))
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -100,9 +104,33 @@ def host(family: str, inference_ami: str | None = None) -> Host | None:
 
 @cache
 def find_model(model_id: str) -> Model | None:
-    """Facts of a published checkpoint, or None when the catalog does not hold it."""
-    row = _compiled("models").get(model_id)
+    """Facts of a published checkpoint, or None when the catalog does not hold it.
+
+    Letters may be large or small, as they may on the Hub; the row has the name as it is published.
+    """
+    row = raw_model(model_id)
     return None if row is None else typed(Model, row)
+
+
+def raw_model(model_id: str) -> dict[str, Any] | None:
+    """The row of a published checkpoint as plain data, or None where there is none."""
+    known = _compiled(MODELS)
+    name = model_id if model_id in known else _folded().get(model_id.casefold())
+    if name is None:
+        return None
+    row: dict[str, Any] = _compiled(f"{MODELS}/{organisation(name)}")[name]
+    return row
+
+
+@cache
+def _folded() -> dict[str, str]:
+    """The names of all models by what is left of them without large letters."""
+    return {name.casefold(): name for name in _compiled(MODELS)}
+
+
+def organisation(model_id: str) -> str:
+    """Who publishes a model on the Hub: what stands before the slash."""
+    return model_id.partition("/")[0]
 
 
 def names(table: str) -> tuple[str, ...]:
@@ -114,5 +142,7 @@ def raw_rows(table: str) -> dict[str, Any]:
     """All rows of a table by name, as plain data, in the order of its file."""
     if table == CONTAINERS:
         return {name: _compiled(f"{CONTAINERS}/{name}") for name in names(CONTAINERS)}
+    if table == MODELS:
+        return {name: raw_model(name) for name in names(MODELS)}
     rows: dict[str, Any] = _compiled(table)
     return rows

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from lmi_deployer.catalog import rows
+from lmi_deployer.catalog import organisation, rows
 from lmi_deployer.catalog.code_rows import CodeRow
 from lmi_deployer.catalog.compiling import Compiler
 from lmi_deployer.catalog.migration_rows import compile_migrations
+from lmi_deployer.catalog.performance_rows import PerformanceRow
+from lmi_deployer.catalog.published_rows import TuningGuide
+from lmi_deployer.catalog.sizing_rows import EngineMemory
 from lmi_deployer.catalog.sources import by_name, read_sources, read_yaml
 
 if TYPE_CHECKING:
@@ -25,11 +28,15 @@ HERE = Path(__file__).parent
 TABLES: Mapping[str, tuple[str, TypeAdapter[Any]]] = {
     "gpus": ("name", TypeAdapter(list[rows.Gpu])),
     "instances": ("name", TypeAdapter(list[rows.InstanceType])),
+    "prices": ("name", TypeAdapter(list[rows.PriceList])),
     "registries": ("region", TypeAdapter(list[rows.Registry])),
     "region_sets": ("name", TypeAdapter(list[rows.RegionSet])),
     "drivers": ("name", TypeAdapter(list[rows.Host])),
     "models": ("id", TypeAdapter(list[rows.Model])),
+    "published": ("name", TypeAdapter(list[TuningGuide])),
+    "memory": ("name", TypeAdapter(list[EngineMemory])),
     "codes": ("code", TypeAdapter(list[CodeRow])),
+    "performance": ("name", TypeAdapter(list[PerformanceRow])),
 }
 """Table that does not depend on LMI versions: (the column that names a row, its rows' class)."""
 
@@ -64,7 +71,21 @@ def compile_versions(folder: Path = HERE) -> dict[str, str]:
 def compile_all(folder: Path = HERE) -> dict[str, str]:
     """JSON texts of the whole catalog, by path below `compiled/`."""
     tables = {f"{table}.json": compile_table(table, folder) for table in TABLES}
-    return tables | compile_versions(folder)
+    models = split_models(tables.pop("models.json"))
+    return tables | models | compile_versions(folder)
+
+
+def split_models(text: str) -> dict[str, str]:
+    """The table of models in a file for each organisation of the Hub, and an index of their ids.
+
+    A run asks for one model or two, and reading all of them would take longer than all else.
+    """
+    parts: dict[str, dict[str, Any]] = {}
+    models = json.loads(text)
+    for name, row in models.items():
+        parts.setdefault(organisation(name), {})[name] = row
+    files = {f"models/{part}.json": as_json(rows) for part, rows in parts.items()}
+    return {"models.json": as_json(list(models)), **files}
 
 
 def as_json(document: Any) -> str:

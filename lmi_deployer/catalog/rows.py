@@ -31,6 +31,7 @@ WeightFormat = QuantizeMethod | Literal["int8", "mxfp4"]
 """Methods by which published weights may be quantized already."""
 NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+InstanceName = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
 
 class Row(BaseModel):
@@ -79,10 +80,15 @@ class BackendFacts(Row):
     dtype_names: dict[Dtype, str] = {}
     """How the dtypes are spelt in the file, where that is not our own spelling."""
     quantize: dict[QuantizeMethod, QuantizeSupport] = {}
+    loads_stored: dict[str, float | None] = {}
+    """Methods that no setting names, of weights that load as they are stored: for each the oldest
+    compute capability, or null where the library decides."""
     default_max_rolling_batch_size: int | None = None
     """Sequences in flight when the setting is left out; null without continuous batching."""
     default_max_num_tokens: int | None = None
     """Tokens of one forward pass, where the server writes them only for a batch left out too."""
+    fp16_refused: tuple[str, ...] = ()
+    """The `model_type`s of config.json with which the library does not start in fp16."""
     compiles_at_load: bool = False
     """True when the container builds an engine from the weights each time it starts."""
     same_value: dict[str, tuple[str, ...]] = {}
@@ -174,6 +180,14 @@ class Gpu(SourcedRow):
     """10**9 bytes per second."""
     neuron_cores: int | None = None
     """NeuronCores per accelerator, which tensor parallelism counts there; null on NVIDIA."""
+    dense_tflops: dict[Literal["fp16", "int8", "fp8", "fp4"], float] = {}
+    """Peak rate of matrix products without sparsity, 10**12 a second; bf16 counts as fp16."""
+    link_gb_per_second: float | None = None
+    """Between GPUs of one machine, one way and per GPU, where NVLink or NeuronLink joins them."""
+    aliases: tuple[NonEmpty, ...] = ()
+    """Other names that people and measurements give it."""
+    is_on_sagemaker: bool = True
+    """False for cards that only occur among published measurements."""
 
 
 class Price(Row):
@@ -185,10 +199,19 @@ class Price(Row):
     source: NonEmpty
 
 
+class PriceList(SourcedRow):
+    """On-demand prices of hosting in one region, as one source gave them on one day."""
+
+    name: NonEmpty
+    region: NonEmpty
+    as_of: date
+    usd_per_hour: dict[InstanceName, Annotated[float, Field(gt=0)]]
+
+
 class InstanceType(SourcedRow):
     """One SageMaker instance type."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+    name: InstanceName
     family: NonEmpty
     gpu: NonEmpty
     """Key of gpus.yaml."""
@@ -204,9 +227,15 @@ class InstanceType(SourcedRow):
     hosting: bool
     """True when CreateEndpointConfig takes the type."""
     endpoint_quota_code: str | None = None
-    price: Price | None = None
     cpu_architecture: Literal["x86_64", "arm64"] = "x86_64"
     """LMI images are built for x86_64 only."""
+
+    @property
+    def price(self) -> Price | None:
+        """The newest price that is known of it, in whatever region; None where there is none."""
+        from lmi_deployer.prices import price
+
+        return price(self.name)
 
 
 class Registry(SourcedRow):
@@ -224,6 +253,43 @@ class RegionSet(SourcedRow):
     missing: tuple[str, ...]
 
 
+class ModelExperts(Row):
+    """The feed-forward of a mixture of experts, as `model_shape.Experts`."""
+
+    num_experts: int
+    experts_per_token: int
+    intermediate_size: int
+    shared_intermediate_size: int = 0
+    dense_layers: int = 0
+
+
+class ModelLatent(Row):
+    """Multi-head latent attention, as `model_shape.LatentAttention`."""
+
+    kv_lora_rank: int
+    q_lora_rank: int | None
+    qk_nope_head_dim: int
+    qk_rope_head_dim: int
+    v_head_dim: int
+
+
+class ModelWindow(Row):
+    """Layers that look back only so far, as `model_shape.SlidingWindow`."""
+
+    tokens: int
+    layers: int
+
+
+class ModelPacking(Row):
+    """How the weights are stored that `quantization` names, as `model_shape.StoredFormat`."""
+
+    bits: float
+    group_size: int | None = None
+    has_act_order: bool = False
+    covers_experts_only: bool = False
+    kv_cache_dtype: Literal["fp8"] | None = None
+
+
 class Model(SourcedRow):
     """Configuration facts of one published checkpoint."""
 
@@ -231,20 +297,37 @@ class Model(SourcedRow):
     model_type: NonEmpty
     architectures: tuple[str, ...]
     parameter_count: int
+    """Of the language model, without a vision tower; equals what `shapes` counts."""
     checkpoint_bytes: int
     """Size of the weight files in the dtype they are published in."""
     published_dtype: Dtype | Literal["int4", "fp8", "mxfp4"] | None
     num_attention_heads: int
     num_key_value_heads: int
     num_hidden_layers: int
+    """Decoder layers."""
+    num_encoder_layers: int = 0
     hidden_size: int
+    intermediate_size: int
+    """Width of an ordinary feed-forward, and of one expert where there are only experts."""
+    vocab_size: int
+    """Rows of the embedding, which may be more than the tokens."""
     max_position_embeddings: int | None
     head_dim: int | None = None
     """Null where it is hidden_size / num_attention_heads."""
+    has_tied_embeddings: bool
+    has_gated_mlp: bool = True
+    has_bias: bool | None = None
+    """Whether linear layers have biases, where that differs within the family; else null."""
+    experts: ModelExperts | None = None
+    latent: ModelLatent | None = None
+    window: ModelWindow | None = None
+    vision_parameters: int = 0
     rope_factor: float = 1.0
     """What `rope_scaling` of config.json stretches the positions by, where libraries do."""
     quantization: WeightFormat | None = None
     """Method by which the published weights are quantized already."""
+    packing: ModelPacking | None = None
+    """Null where nothing is quantized."""
     is_gated: bool = False
     needs_remote_code: bool = False
     is_verified: bool = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from lmi_deployer.catalog import region_set
-from lmi_deployer.checks import hardware, model, options, settings
+from lmi_deployer.checks import hardware, memory, model, options, settings
 from lmi_deployer.checks.about import profile_key
 from lmi_deployer.findings import Finding, Severity
 from lmi_deployer.spec import ResolvedSpec
@@ -23,6 +23,8 @@ RULES: tuple[Rule, ...] = (
     options.sections_are_for_the_backend,
     model.backend_takes_the_method,
     model.backend_takes_the_dtype,
+    memory.memory_holds_the_model,
+    memory.cache_holds_the_batch,
     hardware.weights_fit_on_the_disk,
     hardware.host_can_compile,
     options.raw_options_stand_beside_settings,
@@ -34,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     model.weights_can_be_downloaded,
     hardware.engine_is_compiled_at_start,
     model.facts_are_known,
+    model.the_model_agrees_with_itself,
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lmi_deployer.findings import Finding, Severity
 from lmi_deployer.profile import Settings
-from lmi_deployer.resolve import BACKEND_SECTIONS
+from lmi_deployer.resolving.settings import BACKEND_SECTIONS
 from lmi_deployer.spec import ResolvedSpec
 
 SETTING_KEYS = {

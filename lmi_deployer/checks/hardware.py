@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from lmi_deployer.checks.about import about
 from lmi_deployer.findings import Finding
-from lmi_deployer.loading import disk_bytes
+from lmi_deployer.loading import INVOCATION_SECONDS, disk_bytes
 from lmi_deployer.spec import GIB, ResolvedSpec
 
-INVOCATION_SECONDS = 60
 COMPILE_HOST_FACTOR = 2
 SAFE_HOST_FRACTION = 0.75
 """The server, the cache of files and the system need the rest of the host's memory."""
@@ -65,10 +64,7 @@ def engine_is_compiled_at_start(spec: ResolvedSpec) -> Iterator[Finding]:
 
 
 def answers_come_in_time(spec: ResolvedSpec) -> Iterator[Finding]:
-    """LMI209: SageMaker ends a real-time request after a minute, whatever the server allows.
-
-    Source: InvokeEndpoint, SageMaker runtime API reference: the container has 60 seconds.
-    """
+    """LMI209: SageMaker ends a real-time request after a minute, whatever the server allows."""
     seconds = spec.settings.get("predict_timeout")
     if isinstance(seconds, int) and seconds > INVOCATION_SECONDS:
         problem = f"is {seconds}, but SageMaker ends a request after {INVOCATION_SECONDS} seconds"

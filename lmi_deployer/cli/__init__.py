@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import os
 import signal
 import sys
@@ -34,9 +35,12 @@ COMMANDS: Mapping[str, str] = {
     "validate": "Check profiles without any network.",
     "lint": "Say what a container makes of a hand-written serving.properties or environment.",
     "explain": "Explain a finding, an option of the container, or the values of a profile.",
+    "size": "Say whether a model fits a machine, and how much memory is left for requests.",
+    "recommend": "Rank what to serve a model on: instance types, backends, degrees, quantization.",
     "status": "Show what is deployed, and whether it is up to date.",
     "invoke": "Send one prompt to an endpoint.",
-    "catalog": "List containers, options, instance types, GPUs, models and regions.",
+    "catalog": "List containers, options, instance types, prices, GPUs, models and regions.",
+    "lock": "Keep the facts of every model beside the profiles, at fixed commits.",
     "init": "Write a profile to start from, for a model of the hub or on S3.",
     "migrate": "Take profiles to another LMI version, and say why each line changes.",
     "import": "Write the profile that says what a file, an environment or an endpoint says.",
@@ -132,7 +136,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _interrupt)
+    if sys.stdout is None:
+        sys.stdout = ClosedOutput()  # else results would be dropped without a word
     sys.exit(run(arguments))
+
+
+class ClosedOutput(io.TextIOBase):
+    """Standard output that was closed before we began: whatever is written to it fails."""
+
+    encoding = "utf-8"
+
+    def write(self, _text: str) -> int:
+        """Raise what the closed descriptor would have raised."""
+        raise OSError(errno.EBADF, "standard output is closed")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

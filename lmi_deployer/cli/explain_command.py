@@ -159,8 +159,11 @@ def _explain_values(
         chosen = decided if key is None else values.select(decided, key)
         content = values.as_json(chosen)
         documents.append({"profile": spec.name, "hardware": spec.hardware, "values": content})
-        page = values.page(spec, findings, chosen, painter()) if key is None else None
-        pages.append(page or f"{spec.title}\n{values.table(chosen)}")
+        width = _width()
+        page = f"{spec.title}\n{values.table(chosen, width=width)}"
+        if key is None:
+            page = values.page(spec, findings, chosen, painter(), width=width)
+        pages.append(page)
     if as_json:
         print_document(profiles=documents)
     else:

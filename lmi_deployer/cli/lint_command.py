@@ -42,7 +42,8 @@ INVALID = 2
     "--model-facts",
     metavar="FILE",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="Check against the model whose config.json this is as well.",
+    help="Check against the model whose config.json this is as well; a quantize_config.json "
+    "beside it counts.",
 )
 @click.option("--strict", is_flag=True, help="Warnings fail as well.")
 @findings_output_option
@@ -98,17 +99,10 @@ def _linted(path: Path, target: Target) -> Linted:
 
 
 def _read_facts(path: Path) -> ModelFacts:
-    import json
-
-    from lmi_deployer.edges.files import read_text
+    from lmi_deployer.edges.config_files import read_config
     from lmi_deployer.model_facts import from_config
 
-    try:
-        return from_config(json.loads(read_text(path)))
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path} is no JSON: {error}", fix="give the model's config.json"
-        ) from error
+    return from_config(read_config(path))
 
 
 def _failures(results: Sequence[Linted], failing: set[str]) -> int:

@@ -54,8 +54,10 @@ class AwsOptions:
         return self.place + "".join(flags)
 
 
-def model_argument(function: Function, *, required: bool = True) -> Function:
-    """Add MODEL, -p/--profile and --set."""
+def model_argument(
+    function: Function, *, required: bool = True, completes: Callable[..., Any] | None = None
+) -> Function:
+    """Add MODEL, which is a profile unless `completes` knows others, -p/--profile and --set."""
     function = click.option(
         "--set",
         "overrides",
@@ -77,7 +79,7 @@ def model_argument(function: Function, *, required: bool = True) -> Function:
         "model",
         metavar="MODEL" if required else "[MODEL]",
         required=required,
-        shell_complete=_complete_model,
+        shell_complete=completes or _complete_model,
     )(function)
 
 

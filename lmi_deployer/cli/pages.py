@@ -23,7 +23,7 @@ def plan_page(
         report.checks_block(spec, findings, paint),
         findings_text(shown, paint) if shown else "",
         report.plan_text(saved.plan, paint),
-        f"{report.cost_text(spec)}\n{report.why_text(spec)}",
+        f"{report.cost_text(spec, saved.region)}\n{report.why_text(spec)}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from lmi_deployer import api, live, report
+from lmi_deployer import api, live
 from lmi_deployer.cli.connection import connected
 from lmi_deployer.cli.options import AwsOptions, aws_options, model_argument, output_option
 from lmi_deployer.cli.output import print_document
+from lmi_deployer.columns import table
 from lmi_deployer.edges.aws import Aws
 from lmi_deployer.spec import ResolvedSpec
 
@@ -87,5 +88,5 @@ def _text(rows: list[dict[str, Any]], place: str | None) -> str:
         for row in rows
     ]
     reasons = [f"{row['endpoint']}: {row['reason']}" for row in rows if row["reason"]]
-    parts = [place or "", report.table([heading, *body]), *reasons]
+    parts = [place or "", table([heading, *body]), *reasons]
     return "\n".join(part for part in parts if part)

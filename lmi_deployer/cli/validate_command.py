@@ -56,8 +56,7 @@ def command(
         overrides = (*overrides, container_override(container))
     paint = painter()
     results = []
-    for path in _files(paths):
-        result = _check(path, overrides, strict=strict)
+    for result in _checked(paths, overrides, strict=strict):
         results.append(result)
         if output == "text":
             _print_text(result, paint)
@@ -68,6 +67,28 @@ def command(
         findings = [item for result in results for item in _in_file(result)]
         print_report(output, findings, command="validate")
     return 0 if is_valid else INVALID
+
+
+def _checked(
+    paths: Sequence[str], overrides: Sequence[str], *, strict: bool
+) -> Iterator[FileResult]:
+    """The verdict on each file once; of several arguments, one that names none is a finding."""
+    own = Path("profiles")
+    seen: set[Path] = set()
+    for name in paths or (str(own if own.is_dir() else data_folder("profiles")),):
+        try:
+            files = _files(name)
+        except InputError as error:
+            if list(paths) in ([], [name]):
+                raise
+            place = Place(name)
+            found = Finding.error("LMI001", error.problem, place=place, fix=error.fix)
+            yield FileResult(path=Path(name), hardware=(), findings=(found,), is_valid=False)
+            continue
+        for path in files:
+            if path not in seen:
+                seen.add(path)
+                yield _check(path, overrides, strict=strict)
 
 
 def _check(path: Path, overrides: Sequence[str], *, strict: bool) -> FileResult:
@@ -108,18 +129,12 @@ def _in_file(result: FileResult) -> Iterator[Finding]:
         yield item if item.place.is_file else replace(item, place=Place(str(result.path)))
 
 
-def _files(paths: Sequence[str]) -> list[Path]:
-    """The profile files that the arguments name, each once."""
-    own = Path("profiles")
-    named = paths or (str(own if own.is_dir() else data_folder("profiles")),)
-    files: list[Path] = []
-    for name in named:
-        path = Path(name)
-        if os.path.isdir(path):  # noqa: PTH112 - never raises, whatever the name
-            found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
-            if not found:
-                raise InputError(f"there are no profiles in {path}", fix="*.yaml files in it")
-            files += found
-        else:
-            files.append(find_profile(name))
-    return list(dict.fromkeys(files))
+def _files(name: str) -> list[Path]:
+    """The profile files that an argument names."""
+    path = Path(name)
+    if not os.path.isdir(path):  # noqa: PTH112 - never raises, whatever the name
+        return [find_profile(name)]
+    found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+    if not found:
+        raise InputError(f"there are no profiles in {path}", fix="*.yaml files in it")
+    return found

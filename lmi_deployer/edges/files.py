@@ -11,6 +11,8 @@ from pathlib import Path
 from lmi_deployer.errors import InputError
 
 MAX_FILE_BYTES = 4_000_000
+OPEN_ALREADY = ("/dev/", "/proc/")
+"""Where a shell puts what a command reads: `lmi-deploy lint <(...)`."""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -21,6 +23,7 @@ def read_bytes(path: Path) -> bytes:
                 raise InputError("standard input is closed")
             raw = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
         else:
+            _refuse_special(path)
             with path.open("rb") as stream:
                 raw = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
@@ -28,6 +31,14 @@ def read_bytes(path: Path) -> bytes:
     if len(raw) > MAX_FILE_BYTES:
         raise InputError(f"{path} is larger than {MAX_FILE_BYTES:,} bytes")
     return raw
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse a pipe or a socket that lies in a folder: reading it may wait for ever."""
+    mode = path.stat().st_mode
+    is_special = not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)  # a folder says so when opened
+    if is_special and not str(path.absolute()).startswith(OPEN_ALREADY):
+        raise InputError(f"{path} is no regular file", fix="name a file, or - for standard input")
 
 
 def read_text(path: Path) -> str:

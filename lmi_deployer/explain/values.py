@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lmi_deployer import report
+from lmi_deployer import columns, report
 from lmi_deployer.checks.about import profile_key
 from lmi_deployer.errors import InputError
 from lmi_deployer.findings import Finding, Place
@@ -23,6 +23,8 @@ UNWRITTEN: Mapping[str, str] = {
     "endpoint.volume_gb": "rule: the disk that loading takes",
     "endpoint.startup_timeout_seconds": "rule: the loading time of every copy, and a reserve",
     "endpoint.download_timeout_seconds": "rule: SageMaker itself downloads the rendered files only",
+    "quantize": "default: the weights as they are stored",
+    "neuronx.n_positions": "rule: prompt and answer together",
     "container.image": "catalog: the image of this version that has the backend",
 }
 """Key that a profile may leave out, or cannot say: where its value comes from then."""
@@ -60,12 +62,13 @@ def _facts(spec: ResolvedSpec) -> dict[str, Value | None]:
     """What a spec holds outside its settings, under the keys of the profile."""
     weights, endpoint = spec.weights, spec.endpoint
     return {
+        **_left_to_the_container(spec),
         "model.id": weights.model_id,
         "model.revision": weights.revision,
         "model.source": weights.source,
         "model.dtype": weights.dtype,
         "model.weights_gib": round(weights.download_bytes / GIB, 2),
-        "quantize": weights.quantize,
+        "quantize": weights.quantize or "none",
         "container.version": spec.container.version,
         "container.image": spec.image.tag,
         "instance_type": spec.instance.name,
@@ -84,6 +87,13 @@ def _facts(spec: ResolvedSpec) -> dict[str, Value | None]:
         "endpoint.download_timeout_seconds": endpoint.download_timeout_seconds,
         "model_loading_timeout_seconds": endpoint.model_loading_timeout_seconds,
     }
+
+
+def _left_to_the_container(spec: ResolvedSpec) -> dict[str, Value | None]:
+    """The timeout of a request, where a rule came to the container's own and no line says it."""
+    key = "predict_timeout_seconds"
+    is_open = key in spec.origin and "predict_timeout" not in spec.settings
+    return {key: spec.container.predict_timeout_seconds} if is_open else {}
 
 
 def _rendered(spec: ResolvedSpec) -> Iterator[tuple[str, dict[str, str]]]:
@@ -132,23 +142,63 @@ def page(
     findings: Sequence[Finding],
     values: Iterable[DecidedValue],
     paint: Paint = plain,
+    *,
+    width: int | None = None,
 ) -> str:
     """What a hardware profile comes to: its checks with the memory, then the table of values."""
-    return "\n\n".join(
-        [report.header(spec, None, None), report.checks_block(spec, findings, paint), table(values)]
+    blocks = (
+        report.header(spec, None, None),
+        report.checks_block(spec, findings, paint),
+        table(values, spec.file, width=width),
     )
+    return "\n\n".join(blocks)
 
 
-def table(values: Iterable[DecidedValue]) -> str:
-    """Key, value, property and origin as columns."""
+def table(
+    values: Iterable[DecidedValue], file: str | None = None, *, width: int | None = None
+) -> str:
+    """Key, value, property and origin as columns; below them what the rules did not take.
+
+    Lines of `file`, the profile that is explained, are told without its name. Text is wrapped
+    within `width` columns, where one is given.
+    """
+    values = tuple(values)
     rows = [("KEY", "VALUE", "PROPERTY", "FROM")]
     for item in values:
         shown = as_text(item.value)
         names = [
             name if text == shown else f"{name}={text}" for name, text in item.properties.items()
         ]
-        rows.append((item.key, shown, ", ".join(names) or "-", str(item.origin)))
-    return report.table(rows)
+        rows.append((item.key, shown, ", ".join(names) or "-", _shown(item.origin, file)))
+    told = columns.table(rows)
+    if width is not None and max(map(len, told.splitlines())) > width:
+        told = columns.wrapped([_stacked(row) for row in rows], width)
+    return "\n\n".join(part for part in (told, choices(values, width)) if part)
+
+
+def _stacked(row: tuple[str, str, str, str]) -> tuple[str, str, str]:
+    """A row with its property below its value, since a page has no room for them side by side."""
+    key, value, rendered, origin = row
+    return key, value if rendered == "-" else f"{value}\n{rendered}", origin
+
+
+def _shown(origin: Origin, file: str | None) -> str:
+    """An origin; of a place in the profile, which the page has named, the line alone."""
+    if origin.place.line and origin.place.file == file:
+        return f"{origin.reason} (line {origin.place.line})"
+    return str(origin)
+
+
+def choices(values: Iterable[DecidedValue], width: int | None = None) -> str:
+    """The rules that decided something, each with what it did not take, and why."""
+    lines = []
+    for item in values:
+        if item.origin.rule is None or not item.origin.runners_up:
+            continue
+        lines.append(f"{item.key} = {as_text(item.value)}, by {item.origin.rule}")
+        rows = [(f"  not {other.value}", other.why_not) for other in item.origin.runners_up]
+        lines.append(columns.table(rows) if width is None else columns.wrapped(rows, width))
+    return "\n".join(lines)
 
 
 def as_json(values: Iterable[DecidedValue]) -> list[dict[str, Any]]:
@@ -159,6 +209,10 @@ def as_json(values: Iterable[DecidedValue]) -> list[dict[str, Any]]:
             "value": item.value,
             "properties": dict(item.properties),
             "reason": item.origin.reason,
+            "rule": item.origin.rule,
+            "runners_up": [
+                {"value": other.value, "why_not": other.why_not} for other in item.origin.runners_up
+            ],
             "file": item.origin.place.file if item.origin.place.line else None,
             "line": item.origin.place.line or None,
             "column": item.origin.place.column or None,

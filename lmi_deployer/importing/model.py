@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lmi_deployer.errors import InputError
-from lmi_deployer.model_facts import ModelFacts, from_catalog
+from lmi_deployer.model_facts import ModelFacts
 from lmi_deployer.starting.subject import Subject, make_subject
 
 MODEL_KEYS = ("option.model_id", "option.s3url")
@@ -37,7 +37,7 @@ def find_subject(
 
 def facts_of(subject: Subject) -> ModelFacts | None:
     """What the catalog knows of the model."""
-    return None if subject.facts is None else from_catalog(subject.facts)
+    return subject.facts
 
 
 def _in_the_folder(problem: str) -> InputError:

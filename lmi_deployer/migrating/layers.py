@@ -151,9 +151,20 @@ class _Search:
         self._homes = homes
         values = [value for value in wanted.values() if not isinstance(value, Wish)]
         self._values = list({_token(value): value for value in values}.values())
+        self._found: dict[tuple[Path, str], Found] = {}
 
     def best(self, layer: Layer, inherited: Any) -> Found:
-        """The cheapest changes of a section and those below; infinitely dear where none will do."""
+        """The cheapest changes of a section and those below; infinitely dear where none will do.
+
+        Each section is tried once for each value that it may inherit: sections above it come to the
+        same few values in many ways.
+        """
+        asked = layer.at, _token(inherited)
+        if asked not in self._found:
+            self._found[asked] = self._tried(layer, inherited)
+        return self._found[asked]
+
+    def _tried(self, layer: Layer, inherited: Any) -> Found:
         best: Found = (float("inf"), ())
         for cost, value, edit in self._choices(layer, inherited):
             if not self._suits(layer, value, edit):

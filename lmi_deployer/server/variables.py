@@ -17,6 +17,8 @@ PREFIX = "option."
 OPTION, ARGUMENT, SERVING = "OPTION_", "ARGS_", "SERVING_"
 _SURELY_MEANT = 0.85
 """How like a known name an unknown variable must be to count as misspelt."""
+_SHARED_WITH_LIBRARIES = "HF_"
+"""A prefix of libraries under which the variables stand that most files are about."""
 _READ_BY_HANDLERS_TOO = "batch_size"
 """The one key of the server alone that handlers look up as well."""
 
@@ -182,6 +184,9 @@ class Layer:
         """A variable that this version does not know: none of its business, or misspelt."""
         facts = self.facts
         if name.startswith(facts.foreign_prefixes) or name in facts.foreign_variables:
+            is_shared = name.startswith(_SHARED_WITH_LIBRARIES)
+            if is_shared and _meant(name, facts.read_variables) is not None:
+                self.others.append(name)
             return
         upper = name.upper().replace(".", "_")
         reads = f"LMI {facts.version} reads no such variable"

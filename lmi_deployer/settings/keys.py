@@ -101,7 +101,7 @@ def _misspelt(view: View, key: str) -> Issue:
 
 @lru_cache(maxsize=4096)
 def _nearest(table: Table, key: str) -> str | None:
-    known = [name for name in table.keys if table.readers_of(name)]
+    known = table.read_keys
     return nearest(key, known, cutoff=0.75) or nearest(f"{PREFIX}{key}", known, cutoff=0.8)
 
 

@@ -11,7 +11,7 @@ from lmi_deployer.findings import Severity
 from lmi_deployer.nearest import nearest
 from lmi_deployer.server.merged import Merged
 from lmi_deployer.server.selection import Problem, Selection
-from lmi_deployer.settings.keys import MOST_SETTINGS
+from lmi_deployer.settings.keys import MOST_SETTINGS, PREFIX
 from lmi_deployer.settings.table import Table
 from lmi_deployer.settings.values import shown
 from lmi_deployer.settings.view import Issue
@@ -45,14 +45,27 @@ def merging_issues(table: Table, merged: Merged) -> Iterator[Issue]:
     if LOAD_MODELS in merged.settings:
         yield from _load_models(table, merged)
     for name in merged.others[:MOST_SETTINGS]:
-        near = nearest(name, table.variables, cutoff=0.8)
-        if near is not None:
-            problem = f"nothing in LMI {table.version} is known to read it"
-            yield Issue("LMI313", "warning", name, problem, f"did you mean {near}?")
+        yield from _unknown_variable(table, name)
     for key, setting in merged.settings.items():
         if setting.name != key and not setting.is_environment and key in table.keys:
             problem = f"works without its prefix for now: handlers see it, as {key}"
             yield Issue("LMI318", "note", key, problem, f"write {key}")
+
+
+def _unknown_variable(table: Table, name: str) -> Iterator[Issue]:
+    """LMI313: a variable that is nearly a known one, or an option without its prefix.
+
+    One word by itself, such as DEVICE, is more likely a variable of the user's own code.
+    """
+    key = f"{PREFIX}{name.lower()}"
+    near = nearest(name, table.variables, cutoff=0.8)
+    problem = f"nothing in LMI {table.version} is known to read it"
+    if name.isupper() and "_" in name and key in table.read_keys:
+        is_read = table.server["option_variables"]["is_read"]
+        fix = f"set OPTION_{name}" if is_read else f"write {key} in serving.properties"
+        yield Issue("LMI313", "warning", name, f"{problem}, though it reads {key}", fix)
+    elif near is not None:
+        yield Issue("LMI313", "warning", name, problem, f"did you mean {near}?")
 
 
 def _load_models(table: Table, merged: Merged) -> Iterator[Issue]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from lmi_deployer.settings.conditions import CombinationIndex
@@ -14,6 +14,7 @@ from lmi_deployer.settings.values import Checker, Fault, canonical, checker
 
 Reading = Mapping[str, Any]
 """A compiled option_rows.Reading: fields that are null or the default are left out."""
+_COMPILED = Path(__file__).parents[1] / "catalog" / "compiled" / "lint"
 SERVER = "server"
 HARM = {"load_error": 0, "request_error": 1, "fallback": 2, "ignored": 3}
 """Outcome of a fault: its rank where readers find several; the others come last."""
@@ -33,6 +34,8 @@ class Entry:
         """What to write instead of a deprecated key."""
         self.skips_empty = any(reading.get("skips_empty") for reading in readings)
         """True where an empty value counts as left out."""
+        self.default: str | None = self._default()
+        """What holds without the key; the handler's own before the server's."""
         self._checkers: tuple[Checker, ...] = tuple(checker(reading) for reading in readings)
         self._seen: dict[str, Fault | None] = {}
 
@@ -53,9 +56,7 @@ class Entry:
         """A field of the first reading that has it, or None."""
         return next((reading[field] for reading in self.readings if field in reading), None)
 
-    @property
-    def default(self) -> str | None:
-        """What holds without the key; the handler's own before the server's."""
+    def _default(self) -> str | None:
         for reading in reversed(self.readings):
             if "default" in reading:
                 return str(reading["default"])
@@ -136,6 +137,11 @@ class Table:
         )
 
     @cached_property
+    def read_keys(self) -> tuple[str, ...]:
+        """Every key that something in this version acts on."""
+        return tuple(key for key in self.keys if self.readers_of(key))
+
+    @cached_property
     def bare_keys(self) -> Mapping[str, str]:
         """Each known key without and with its prefix: {"dtype": "option.dtype"}."""
         return {key.removeprefix("option."): key for key in self.keys if key.startswith("option.")}
@@ -152,5 +158,5 @@ class Table:
 @cache
 def table(version: str) -> Table:
     """The table of a version that the catalog holds."""
-    path = files("lmi_deployer.catalog").joinpath("compiled", "lint", f"{version}.json")
+    path = _COMPILED / f"{version}.json"
     return Table(version, json.loads(path.read_text(encoding="utf-8")))

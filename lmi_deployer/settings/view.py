@@ -53,11 +53,14 @@ class View:
     """The `InferenceAmiVersion` that is asked for; None for SageMaker's default."""
     weight_bytes: int | None = None
     """Weights of one copy as loaded, over all of its devices; None where it is unknown."""
+    has_hub_token: bool = False
+    """Whether the container's environment brings a token for gated models."""
 
-    @property
-    def entries(self) -> HandlerTable:
-        """What the handler reads; the server's part alone where it is not one of LMI's."""
-        return self.table.handler(self.handler or "server")
+    entries: HandlerTable = field(init=False, repr=False, compare=False)
+    """What the handler reads; the server's part alone where it is not one of LMI's."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "entries", self.table.handler(self.handler or "server"))
 
     @property
     def support(self) -> BackendSupport | None:

@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from lmi_deployer import catalog
-from lmi_deployer.catalog.rows import Model, QuantizeMethod
+from lmi_deployer import catalog, known_models
+from lmi_deployer.catalog.rows import QuantizeMethod
 from lmi_deployer.errors import InputError
+from lmi_deployer.model_facts import ModelFacts
 from lmi_deployer.nearest import nearest
 from lmi_deployer.s3 import FOLDER_FORM, is_folder
 from lmi_deployer.spec import GIB
@@ -28,8 +29,8 @@ class Subject:
     id: str
     source: str | None
     """Folder on S3 that the container loads the weights from; None for the hub."""
-    facts: Model | None
-    """None when the catalog does not hold the model."""
+    facts: ModelFacts | None
+    """None where nothing is known of the model."""
     is_id_guessed: bool
     """True when the id comes from the name of the folder."""
     weights_gib: float | None
@@ -76,7 +77,7 @@ def make_subject(model: str, source: str | None, weights_gib: float | None) -> S
         if not _HUB_ID.fullmatch(hub_id):
             fix = "organization/name as on the hub, or s3://bucket/folder/"
             raise InputError(f"{model!r} is no model id", fix=fix)
-    facts = catalog.find_model(hub_id)
+    facts = known_models.find(hub_id)
     if facts is not None and facts.is_gated and source is None:
         problem = f"{hub_id} is gated; the container cannot download it without a token"
         raise InputError(problem, fix="copy the weights to S3 and add --source s3://bucket/folder/")

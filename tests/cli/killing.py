@@ -1,18 +1,25 @@
-"""Runs a command line in a process of its own, and kills it at one of its AWS calls."""
+"""Runs a command line in a process of its own, and kills it at one of its AWS calls.
+
+The processes are forked from one that has imported everything already; it is spoken to through its
+standard input and output, which need no socket with a short name and no shared memory.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
+import atexit
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 Moment = Literal["before", "after"]
 
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.cli.warm"])
+ROOT = Path(__file__).parents[2]
 READS = ("Describe", "List", "Get")
 
 
@@ -32,22 +39,45 @@ def run_in_process(
     """The exit status (negative: the signal that ended it) and the AWS calls it began, in order."""
     log = folder / "calls"
     log.unlink(missing_ok=True)
-    process = _PROCESSES.Process(
-        target=_child, args=(list(arguments), dict(environment), folder, log, kill_at, moment)
-    )
-    process.start()
-    process.join()
-    assert process.exitcode is not None
-    status = process.exitcode
-    process.close()
+    asked, answered = _forker()
+    order = [list(arguments), dict(environment), str(folder), kill_at, moment]
+    asked.write(json.dumps(order) + "\n")
+    asked.flush()
+    status = int(answered.readline())
     return status, log.read_text().split() if log.exists() else []
 
 
-def _child(
+@cache
+def _forker() -> tuple[Any, Any]:
+    """Where to write orders to the process that forks, and where to read the statuses."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.cli.killing"],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    atexit.register(process.communicate)  # the end of its input is the end of it
+    return process.stdin, process.stdout
+
+
+def _serve() -> None:
+    """Fork for every order on standard input, and print the status that the child ends with."""
+    from tests.cli import warm  # noqa: F401 - imported for what it reads
+
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            _run(*json.loads(line))
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+def _run(
     arguments: list[str],
     environment: dict[str, str],
-    folder: Path,
-    log: Path,
+    folder: str,
     kill_at: int | None,
     moment: Moment,
 ) -> None:
@@ -64,7 +94,7 @@ def _child(
     def counted(client: Any, operation: str, request: Any) -> Any:
         nonlocal begun
         begun += 1
-        with log.open("a") as stream:
+        with Path("calls").open("a", encoding="utf-8") as stream:
             stream.write(f"{operation}\n")
         if begun == kill_at and moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -75,7 +105,11 @@ def _child(
                 os.kill(os.getpid(), signal.SIGKILL)
 
     clients._make_api_call = counted
-    output = os.open(folder / "output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    output = os.open("output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os._exit(run(arguments))
+
+
+if __name__ == "__main__":
+    _serve()

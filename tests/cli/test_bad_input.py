@@ -41,7 +41,7 @@ def is_clean(outcome: Outcome) -> bool:
         ),
         (
             ["render", "chat", "--set", "tensor_parallel_degree=8"],
-            "is 8, but ml.g5.2xlarge has 1 GPUs",
+            "is 8, but ml.g5.2xlarge has 1 GPU",
             "1 here, or an instance type with 8 GPUs",
         ),
         (

@@ -49,10 +49,10 @@ def test_what_is_deployed_can_be_shown_asked_and_removed(kept: Command):
 
 def test_a_changed_setting_updates_the_endpoint_and_leaves_nothing_of_the_old(kept: Command):
     kept("up", *DEPLOY)
-    done = kept("up", *DEPLOY, "--set", "max_rolling_batch_size=8")
+    done = kept("up", *DEPLOY, "--set", "max_rolling_batch_size=24")
     assert "Plan: 3 to create, 1 to change, 3 to delete" in done.out
-    assert "--set max_rolling_batch_size=8" in done.out
-    again = kept("status", "chat", "--set", "max_rolling_batch_size=8", "--exit-code")
+    assert "--set max_rolling_batch_size=24" in done.out
+    again = kept("status", "chat", "--set", "max_rolling_batch_size=24", "--exit-code")
     assert again.status == 0
     assert kept("status", "chat", "--exit-code").status == 3
 
@@ -60,7 +60,7 @@ def test_a_changed_setting_updates_the_endpoint_and_leaves_nothing_of_the_old(ke
 def test_the_next_commands_reach_what_was_just_deployed(kept: Command, lmi: Command):
     Path("elsewhere").mkdir()
     Path("profiles/chat.yaml").rename("elsewhere/other.yaml")
-    override = ("--set", "max_rolling_batch_size=8")
+    override = ("--set", "max_rolling_batch_size=24")
     done = kept("elsewhere/other.yaml", "-p", "g5", "--yes", *override)
     lines = done.out.partition("Next  ")[2].splitlines()
     commands = [shlex.split(line.strip().removeprefix("lmi-deploy")) for line in lines]
@@ -177,7 +177,11 @@ def test_a_plan_for_programs_holds_the_requests_the_settings_and_the_findings(ke
     assert document["schema_version"] == 1
     (plan,) = document["plans"]
     assert [step["step"] for step in plan["steps"]][:2] == ["UploadBundle", "CreateModel"]
-    assert plan["spec"]["properties"]["option.max_rolling_batch_size"] == "32"
+    spec = plan["spec"]
+    batch = spec["properties"]["option.max_rolling_batch_size"]
+    assert batch == str(spec["max_rolling_batch_size"])
+    assert spec["memory"]["fits"]
+    assert int(batch) <= spec["memory"]["max_sequences"]
     assert {finding["severity"] for finding in plan["findings"]} <= {"note"}
 
 

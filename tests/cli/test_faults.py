@@ -64,7 +64,7 @@ def test_a_failed_creation_has_its_own_status_the_reason_and_a_way_on(lmi: Comma
 def test_an_update_that_sagemaker_rolled_back_is_a_failure(lmi: Command, fault: Fault):
     assert lmi(*UP).status == 0
     fault(endpoint="chat-g5", outcome="roll_back", reason="alarm in ALARM state")
-    failed = lmi(*UP, "--set", "max_rolling_batch_size=8")
+    failed = lmi(*UP, "--set", "max_rolling_batch_size=24")
     assert failed.status == 6
     assert "rolled endpoint chat-g5 back to" in failed.err
     assert "alarm in ALARM state" in failed.err
@@ -76,15 +76,15 @@ def test_an_answer_with_an_error_code_is_a_failure_that_keeps_the_old_configurat
 ):
     assert lmi(*UP).status == 0
     fault(endpoint="chat-g5", outcome="answer", status=200, body={"code": 424, "error": "OOM"})
-    failed = lmi(*UP, "--set", "max_rolling_batch_size=8")
+    failed = lmi(*UP, "--set", "max_rolling_batch_size=24")
     assert failed.status == 6
     assert "code 424: OOM" in failed.err
     assert "deleting" not in failed.err
     fault(endpoint="chat-g5", outcome="answer", status=200, body={"code": 424, "error": "OOM"})
-    again = lmi(*UP, "--set", "max_rolling_batch_size=8")  # it is asked again, not waved through
+    again = lmi(*UP, "--set", "max_rolling_batch_size=24")  # it is asked again, not waved through
     assert again.status == 6
     assert "deleting" not in again.err
-    assert lmi(*UP, "--set", "max_rolling_batch_size=8").status == 0
+    assert lmi(*UP, "--set", "max_rolling_batch_size=24").status == 0
 
 
 def test_what_was_made_is_reported_however_quiet_the_run(lmi: Command, fault: Fault):

@@ -79,7 +79,7 @@ def test_init_refuses_with_the_reason_and_writes_nothing(
 
 
 def test_init_says_what_it_does_not_know(lmi: Command):
-    done = lmi("init", "tiiuae/Falcon-7B", "--out", "-")
+    done = lmi("init", "tiiuae/falkon-7b", "--out", "-")
     assert done.status == 0
     assert f"it holds {MODEL}" in done.err
     assert "warning[LMI403]" in done.err

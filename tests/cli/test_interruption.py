@@ -1,13 +1,15 @@
 """Killed at any of its AWS calls, and run again, a command ends where it would have ended.
 
-The calls are counted in a first run that nobody kills, so a new one is covered by itself.
+The calls are counted in a first run that nobody kills, so a new one is covered by itself. The quick
+tests kill after one call of each kind that changes something; a kill at any other moment leaves AWS
+in one of the same states, which the exhaustive tests prove by trying them all.
 """
 
 from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -19,13 +21,42 @@ import pytest
 
 from lmi_deployer.cli.sandbox_finder import announced
 from lmi_deployer.sandbox import SandboxSettings, running_sandbox
-from tests.cli.killing import moments, run_in_process
+from tests.cli.killing import Moment, moments, run_in_process
 from tests.specs import PROFILE
 
 UP = ("up", "chat", "-p", "g5", "--sandbox", "--yes")
-CHANGED = (*UP, "--set", "max_rolling_batch_size=8")
+CHANGED = (*UP, "--set", "max_rolling_batch_size=24")
 DOWN = ("down", "chat", "-p", "g5", "--sandbox", "--yes")
 Everything = dict[str, list[str]]
+CHANGES = ("Put", "Create", "Update", "Add", "Delete")
+"""How the names of calls begin that change something which lasts."""
+Point = tuple[int, Moment]
+Points = Callable[[Sequence[str]], Iterator[Point]]
+"""Chooses when to kill: the number of a call, from 1, and the moment."""
+
+
+def every_call(calls: Sequence[str]) -> Iterator[Point]:
+    for number, call in enumerate(calls, start=1):
+        for moment in moments(call):
+            yield number, moment
+
+
+def each_change(calls: Sequence[str]) -> Iterator[Point]:
+    """After the first call of each kind that changes something."""
+    for call in dict.fromkeys(calls):
+        if call.startswith(CHANGES):
+            yield calls.index(call) + 1, "after"
+
+
+def the_endpoint(calls: Sequence[str]) -> Iterator[Point]:
+    """After the call from which on there is something that costs money."""
+    yield calls.index("CreateEndpoint") + 1, "after"
+
+
+def killed(quick: Points) -> pytest.MarkDecorator:
+    """Kill at some moments by default, and at all of them in the exhaustive tests."""
+    everywhere = pytest.param(every_call, id="everywhere", marks=pytest.mark.exhaustive)
+    return pytest.mark.parametrize("points", [pytest.param(quick, id="quick"), everywhere])
 
 
 @dataclass(frozen=True)
@@ -104,42 +135,43 @@ def assert_it_converges(
     place: Place,
     start: Path | None,
     command: tuple[str, ...],
+    points: Points,
     then: tuple[str, ...] | None = None,
 ) -> None:
-    """Kill `command` before and after each of its calls; run `then`, or it again; compare."""
+    """Kill `command` at each of the points; run `then`, or it again; compare."""
     again = then or command
     with place.sandbox(start) as settings:
         status, calls = place.run(command)
         assert status == 0
         assert place.run(again)[0] == 0
         wanted = everything(settings)
-    for number, call in enumerate(calls, start=1):
-        for moment in moments(call):
-            with place.sandbox(start) as settings:
-                killed, begun = place.run(command, kill_at=number, moment=moment)
-                assert killed == -signal.SIGKILL, (number, moment, begun)
-                output = f"killed {moment} {call} ({number} of {len(calls)})"
-                assert place.run(again)[0] == 0, (
-                    output,
-                    (place.folder / "output").read_text(),
-                )
-                assert everything(settings) == wanted, output
+    for number, moment in points(calls):
+        with place.sandbox(start) as settings:
+            status, begun = place.run(command, kill_at=number, moment=moment)
+            assert status == -signal.SIGKILL, (number, moment, begun)
+            where = f"killed {moment} {calls[number - 1]} ({number} of {len(calls)})"
+            assert place.run(again)[0] == 0, (where, (place.folder / "output").read_text())
+            assert everything(settings) == wanted, where
 
 
-def test_a_first_deployment_converges_wherever_it_was_killed(place: Place):
-    assert_it_converges(place, None, UP)
+@killed(each_change)
+def test_a_first_deployment_converges_wherever_it_was_killed(place: Place, points: Points):
+    assert_it_converges(place, None, UP, points)
 
 
-def test_an_update_converges_wherever_it_was_killed(place: Place, deployed: Path):
-    assert_it_converges(place, deployed, CHANGED)
+@killed(each_change)
+def test_an_update_converges_wherever_it_was_killed(place: Place, deployed: Path, points: Points):
+    assert_it_converges(place, deployed, CHANGED, points)
 
 
-def test_an_interrupted_deployment_gives_way_to_a_changed_profile(place: Place):
-    assert_it_converges(place, None, UP, then=CHANGED)
+@killed(the_endpoint)
+def test_an_interrupted_deployment_gives_way_to_a_changed_profile(place: Place, points: Points):
+    assert_it_converges(place, None, UP, points, then=CHANGED)
 
 
-def test_a_removal_converges_wherever_it_was_killed(place: Place, deployed: Path):
-    assert_it_converges(place, deployed, DOWN)
+@killed(each_change)
+def test_a_removal_converges_wherever_it_was_killed(place: Place, deployed: Path, points: Points):
+    assert_it_converges(place, deployed, DOWN, points)
     with place.sandbox(deployed) as settings:
         assert place.run(DOWN)[0] == 0
         assert everything(settings) == {
@@ -151,5 +183,6 @@ def test_a_removal_converges_wherever_it_was_killed(place: Place, deployed: Path
         }
 
 
-def test_an_interrupted_deployment_can_be_removed(place: Place):
-    assert_it_converges(place, None, UP, then=DOWN)
+@killed(the_endpoint)
+def test_an_interrupted_deployment_can_be_removed(place: Place, points: Points):
+    assert_it_converges(place, None, UP, points, then=DOWN)

@@ -50,6 +50,16 @@ def test_the_verdict_on_a_hand_written_file_is_the_one_that_is_shown(lmi: Comman
     assert done.out.splitlines() == transcript(f"lmi-deploy {words}")
 
 
+@pytest.mark.parametrize("command", ["size", "recommend"])
+def test_what_fits_is_told_as_it_is_shown(command: str, lmi: Command):
+    (found,) = [text for text in blocks("console") if text.startswith(f"$ lmi-deploy {command}")]
+    asked, *shown, ending = found.splitlines()
+    assert ending == "..."
+    Path("profiles/llama2-7b.yaml").write_text((ROOT / "profiles/llama2-7b.yaml").read_text())
+    done = lmi(*asked.removeprefix("$ lmi-deploy ").split())
+    assert done.out.splitlines()[: len(shown)] == shown
+
+
 def test_the_example_profile_is_valid_and_its_mistake_reads_as_shown(lmi: Command):
     (text,) = blocks("yaml")
     Path("profiles/chat.yaml").unlink()

@@ -121,6 +121,15 @@ def test_profiles_are_checked_as_if_they_named_another_container(lmi: Command):
     assert "0.24.0" in finding["message"]
 
 
+def test_one_argument_that_names_nothing_leaves_the_others_checked(lmi: Command):
+    done = lmi("validate", "no-such", "profiles/chat.yaml", "-o", "json")
+    assert done.status == 2
+    missing, found = json.loads(done.out)["files"]
+    assert missing["findings"][0]["code"] == "LMI001"
+    assert found["valid"]
+    assert lmi("validate", "no-such").out == ""
+
+
 def test_every_container_of_the_catalog_can_be_named(lmi: Command):
     for version in catalog.names("containers"):
         done = lmi("validate", "--container", version)

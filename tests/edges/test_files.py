@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,22 @@ def test_what_cannot_be_text_is_refused(tmp_path: Path, content: bytes, problem:
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_text(tmp_path / "a.yaml")
+
+
+def test_a_pipe_in_a_folder_is_refused_and_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "a.yaml")
+    with pytest.raises(InputError, match="is no regular file"):
+        read_text(tmp_path / "a.yaml")
+
+
+def test_what_a_shell_has_open_already_is_read():
+    ours, theirs = os.pipe()
+    os.write(theirs, b"name: a")
+    os.close(theirs)
+    try:
+        assert read_text(Path(f"/dev/fd/{ours}")) == "name: a"
+    finally:
+        os.close(ours)
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path):

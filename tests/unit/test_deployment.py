@@ -27,13 +27,13 @@ def test_the_same_profile_gives_the_same_names_and_requests():
 
 def test_the_endpoint_keeps_its_name_whatever_changes():
     names = {
-        a_deployment(change).name for change in ("max_rolling_batch_size=8", "model.dtype=bf16")
+        a_deployment(change).name for change in ("max_rolling_batch_size=24", "model.dtype=bf16")
     }
     assert names == {"chat-g5"}
 
 
 def test_a_changed_setting_gives_model_and_configuration_new_names():
-    before, after = a_deployment(), a_deployment("max_rolling_batch_size=8")
+    before, after = a_deployment(), a_deployment("max_rolling_batch_size=24")
     assert before.model_name != after.model_name
     assert before.endpoint_config_name != after.endpoint_config_name
     assert before.bundle_folder != after.bundle_folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, get_args
 
 import pytest
@@ -380,6 +381,34 @@ def test_a_derived_value_comes_from_its_rule():
     )
 
 
+def test_a_choice_is_told_with_its_rule_and_what_it_was_not():
+    item = decided("instance_type=ml.g5.12xlarge")["tensor_parallel_degree"]
+    assert item.origin.rule == "all-devices"
+    lines = values.table([item]).splitlines()
+    assert lines[3:5] == [
+        "tensor_parallel_degree = 4, by all-devices",
+        "  not 2  makes 2 copies with 6.3 of 22.0 GiB of weights on each GPU",
+    ]
+    (row,) = values.as_json([item])
+    assert row["rule"] == "all-devices"
+    assert row["runners_up"][0]["value"] == "2"
+    assert row["runners_up"][0]["why_not"].startswith("makes 2 copies")
+
+
+def test_what_somebody_wrote_has_no_rule():
+    (row,) = values.as_json([decided()["backend"]])
+    assert (row["rule"], row["runners_up"]) == (None, [])
+
+
+def test_a_page_shows_where_the_memory_goes():
+    spec = make_spec()
+    page = values.page(spec, (), values.decided_values(spec))
+    assert all(len(line) <= 100 for line in page.partition("KEY")[0].splitlines())
+    line = " ".join(page.partition("per GPU")[2].split("\n")[:2])
+    assert re.search(r"weights 12\.\d  activations \d.*KV cache \d.*= .*of 22\.0 GiB\s+\[W+", line)
+    assert f"{spec.memory.max_sequences} sequences of 1024 + 512 tokens" in page  # type: ignore[union-attr]
+
+
 def test_a_value_that_nobody_wrote_says_so():
     assert decided()["endpoint.instances"].origin.reason == "default: one instance"
 
@@ -422,3 +451,26 @@ def test_a_value_that_is_not_decided_is_refused_with_the_nearest():
     items = values.decided_values(make_spec())
     with pytest.raises(InputError, match="did you mean 'backend'"):
         values.select(items, "bakend")
+
+
+def test_no_quantization_is_a_decision_with_a_reason():
+    asked = decided("quantize=auto")["quantize"]
+    assert (asked.value, asked.origin.rule) == ("none", "mildest-quantization-that-fits")
+    assert decided()["quantize"].value == "none"
+
+
+def test_a_timeout_that_is_the_containers_own_is_told():
+    cards = ("instance_type=ml.g4dn.12xlarge", "model.dtype=fp16")
+    item = decided("predict_timeout_seconds=auto", *cards)["predict_timeout_seconds"]
+    assert (item.value, dict(item.properties)) == (240, {})
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_no_line_of_a_table_is_wider_than_the_page_and_no_word_is_lost(width: int):
+    told = values.decided_values(make_spec("quantize=auto", "backend=auto"))
+    page = values.table(told, width=width)
+    assert max(map(len, page.splitlines())) <= width
+    letters = "".join(page.split())
+    assert all(str(item.value) in letters for item in told if len(str(item.value)) < 15)
+    if width == 100:
+        assert all(f"\n{item.key} " in page for item in told)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from lmi_deployer.errors import InputError
 from lmi_deployer.findings import Finding
 from lmi_deployer.lint import Linted, lint, make_target
-from lmi_deployer.model_facts import ModelFacts
+from lmi_deployer.model_facts import ModelFacts, from_config
+from lmi_deployer.settings import rules, unasked
 from lmi_deployer.written import holds_environment, make_written
 
 VLLM = """\
@@ -59,7 +62,7 @@ def codes(result: Linted) -> list[str]:
 
 def test_a_good_file_has_nothing_and_all_of_it_takes_effect():
     result = linted(VLLM + "option.model_id=TheBloke/Llama-2-7B-fp16\n")
-    assert codes(result) == []
+    assert codes(result) == ["LMI403"]  # without an instance type
     assert result.handler == "vllm"
     assert result.effective["option.tensor_parallel_degree"] == "1"
 
@@ -136,6 +139,13 @@ def test_a_deprecated_key_is_the_warning_lmi311():
 def test_a_key_that_was_renamed_is_lmi312_with_the_new_name():
     finding = find(linted("log_model_metric=true\n", version="0.33.0", flavor="lmi"), "LMI312")
     assert "log_request_metric" in str(finding.fix)
+
+
+def test_a_gated_model_is_lmi402_unless_the_environment_brings_a_token():
+    gated = VLLM + "option.model_id=meta-llama/Llama-2-7b-hf\n"
+    assert find(linted(gated), "LMI402").severity == "warning"
+    assert "LMI402" not in codes(linted(gated, "HF_TOKEN=hf_x\n"))
+    assert "LMI402" in codes(linted(gated, "HF_TOKEN=\n"))
 
 
 def test_a_variable_that_nothing_reads_yet_is_lmi313():
@@ -240,7 +250,46 @@ def test_a_secret_is_an_error_and_is_not_repeated():
 def test_a_custom_handler_may_read_keys_of_its_own():
     result = linted("engine=Python\noption.entryPoint=model.py\noption.my_own=1\n")
     assert result.handler == "custom"
-    assert codes(result) == []
+    assert "model" not in find(result, "LMI403").problem
+
+
+def test_rules_that_lack_a_fact_are_named_once_with_the_option_that_gives_it():
+    text = VLLM + "option.model_id=acme/chat\n"
+    nothing = find(linted(text), "LMI403")
+    assert (nothing.severity, nothing.place.file) == ("note", "serving.properties")
+    assert "LMI202" in nothing.problem
+    assert "LMI205" in nothing.problem
+    assert "--model-facts" in str(nothing.fix)
+    assert "--instance" in str(nothing.fix)
+    of_the_model = find(linted(text, model=LLAMA), "LMI403")
+    assert "LMI202" not in of_the_model.problem
+    everything = linted(text, model=LLAMA, instance="ml.g5.2xlarge")
+    assert "LMI403" not in codes(everything)
+
+
+def test_facts_of_a_model_that_cannot_be_used_are_named():
+    facts = from_config({"model_type": "llama", "num_attention_heads": "32"})
+    found = find(linted(VLLM, model=facts, instance="ml.g5.2xlarge"), "LMI403")
+    assert "LMI202" in found.problem
+    assert "num_attention_heads" in found.problem
+    assert "model_type" not in found.problem
+
+
+def test_every_rule_that_needs_a_model_or_a_machine_is_among_those_that_are_named():
+    named = {*unasked.OF_THE_MODEL, *unasked.OF_THE_MACHINE}
+    for rule in (*rules.OF_THE_MODEL, *rules.OF_THE_MACHINE):
+        said = str(rule.__doc__).partition(":")[0]
+        assert set(re.findall(r"LMI\d+", said)) <= named, rule
+
+
+@pytest.mark.parametrize("name", ["ROLLING_BATCH", "MAX_ROLLING_BATCH_SIZE"])
+def test_an_option_among_the_variables_needs_its_prefix(name):
+    found = find(linted(environment=f"{name}=1\nOPTION_ENGINE=Python\n"), "LMI313")
+    assert (found.severity, found.key, found.fix) == ("warning", name, f"set OPTION_{name}")
+
+
+def test_a_variable_of_one_word_may_be_the_users_own():
+    assert "LMI313" not in codes(linted(environment="DEVICE=1\nOPTION_ENGINE=Python\n"))
 
 
 def test_the_flavor_may_be_left_out_where_there_is_one_image():
@@ -266,7 +315,7 @@ def test_a_file_of_variables_is_known_by_its_name_or_its_lines(name, data, is_en
     assert holds_environment(name, data) is is_environment
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(data=st.binary(max_size=200), environment=st.binary(max_size=100))
 def test_any_bytes_at_all_get_a_verdict(data, environment):
     target = make_target("0.25.0", "deepspeed")

@@ -99,6 +99,13 @@ def test_a_raw_option_that_cannot_be_hidden_is_not_changed_at_all():
     assert sections.edits(("options", "x"), {"a": 4, "b": ABSENT}) == []
 
 
+def test_a_long_line_of_profiles_that_extend_each_other_is_searched_through():
+    names = [f"p{number}" for number in range(60)]
+    own = {name: (above, 8) for name, above in zip(names, [None, *names], strict=False)}
+    found = layers(file(8, **own)).edits(KEY, dict.fromkeys(names, 4))
+    assert found == [Edit(("profiles", name), "set", 4) for name in names]
+
+
 BATCH = st.none() | st.integers(1, 3)
 WISH = st.integers(1, 3) | st.just(ABSENT)
 

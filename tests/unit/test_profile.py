@@ -100,7 +100,7 @@ def test_every_problem_of_a_file_is_reported_at_once_in_the_order_of_the_file() 
         ("model: {weights_gib: 1e300}", "LMI003", "model.weights_gib", 26, "less than"),
         ("model: {idd: x}", "LMI002", "model.idd", 13, "did you mean 'id'?"),
         ("container: {version: 0.30}", "LMI003", "container.version", 26, "quote it"),
-        ("quantize: awq", "LMI003", "quantize", 15, "'none' or a mapping"),
+        ("quantize: awq", "LMI003", "quantize", 15, "'none' or 'auto' or a mapping"),
         ("quantize: {method: awg}", "LMI003", "quantize.method", 24, "did you mean 'awq'?"),
         ("quantize: {method: awq, alpha: 2}", "LMI003", "quantize.alpha", 36, "less than or eq"),
         ("quantize: {alpha: 0.5}", "LMI004", "quantize.method", 5, "is required in"),

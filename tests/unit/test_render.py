@@ -25,7 +25,7 @@ from lmi_deployer.spec import ResolvedSpec, Value
 from tests.java_properties import NO_JAVA, has_java, read_with_java
 from tests.specs import make_spec
 
-SPEC = make_spec()
+SPEC = make_spec("max_rolling_batch_size=32")
 TRTLLM = make_spec("instance_type=ml.p4d.24xlarge", "backend=trtllm", "trtllm.tokens_per_block=64")
 
 

@@ -19,6 +19,8 @@ from tests.specs import make_spec
 
 P4D_TRTLLM = ("instance_type=ml.p4d.24xlarge", "backend=trtllm")
 LLAMA_70B = "model.id=TheBloke/Llama-2-70B-fp16"
+AUTO_BATCH = "max_rolling_batch_size=auto"
+UNHEARD_OF = ("model.id=acme/unheard-of", "model.weights_gib=13.5")
 
 
 @pytest.mark.parametrize(("method", "gib"), [("none", 40.0), ("{method: bitsandbytes8}", 20.0)])
@@ -60,7 +62,7 @@ def test_nothing_is_left_open() -> None:
     spec = make_spec()
     assert not {None, "auto", "max"} & set(spec.settings.values())
     assert spec.tensor_parallel_degree == 1
-    assert spec.max_rolling_batch_size == 32
+    assert spec.max_rolling_batch_size == spec.settings["max_rolling_batch_size"]
 
 
 def test_what_the_profile_says_is_kept_with_its_place() -> None:
@@ -120,7 +122,8 @@ def test_an_open_backend_is_the_first_that_serves_model_method_and_machine(
 def test_no_backend_at_all_is_said() -> None:
     finding = refusal("backend=auto", "instance_type=ml.inf2.8xlarge", "quantize.method=awq")
     assert finding.code == "LMI104"
-    assert "to see why it is refused" in str(finding.fix)
+    assert "trtllm: runs on gpu devices only" in finding.problem
+    assert "neuronx: does not take awq" in finding.problem
 
 
 @pytest.mark.parametrize(
@@ -155,8 +158,13 @@ def test_quantization_decides_which_dtype_is_written_beside_it() -> None:
         (("instance_type=ml.inf2.8xlarge", "backend=neuronx"), 2, "rule: all 2 NeuronCores"),
         (
             ("instance_type=ml.inf2.24xlarge", "backend=neuronx"),
-            4,
-            "rule: as many of the 12 NeuronCores as divide the attention heads",
+            8,
+            "published: tuning guide of 0.26.0, row Llama2 7b on inf2.24xlarge",
+        ),
+        (
+            ("instance_type=ml.inf2.24xlarge", "backend=neuronx", "container.version=0.28.0"),
+            8,
+            "rule: the largest power of two of the 12 NeuronCores that divides",
         ),
         (
             ("instance_type=ml.g5.12xlarge", "model.id=tiiuae/falcon-7b"),
@@ -166,7 +174,7 @@ def test_quantization_decides_which_dtype_is_written_beside_it() -> None:
         (("instance_type=ml.g5.12xlarge", "tensor_parallel_degree=2"), 2, "--set"),
     ],
 )
-def test_an_open_degree_uses_as_many_devices_as_the_model_divides_into(
+def test_an_open_degree_takes_as_much_of_the_machine_as_the_model_divides_into(
     overrides: tuple[str, ...], degree: int, reason: str
 ) -> None:
     spec = make_spec(*overrides)
@@ -177,14 +185,15 @@ def test_an_open_degree_uses_as_many_devices_as_the_model_divides_into(
 @pytest.mark.parametrize(
     ("overrides", "batch"),
     [
-        ((), 32),
-        (("backend=deepspeed",), 4),
-        (("backend=hf-accelerate",), None),
-        (("backend=deepspeed", "max_rolling_batch_size=8"), 8),
-        (("backend=deepspeed", "max_rolling_batch_size=auto"), 4),
+        ((AUTO_BATCH, "backend=hf-accelerate"), None),
+        (("backend=deepspeed", "max_rolling_batch_size=7"), 7),
+        ((*UNHEARD_OF, AUTO_BATCH, "backend=lmi-dist"), 32),
+        ((*UNHEARD_OF, "backend=deepspeed", "max_rolling_batch_size=auto"), 4),
     ],
 )
-def test_an_open_batch_is_the_containers_own(overrides: tuple[str, ...], batch: int | None) -> None:
+def test_a_batch_is_the_containers_own_where_nobody_knows_the_memory(
+    overrides: tuple[str, ...], batch: int | None
+) -> None:
     spec = make_spec(*overrides)
     assert spec.max_rolling_batch_size == batch
     assert spec.settings.get("max_rolling_batch_size") == batch
@@ -210,6 +219,129 @@ def test_custom_all_reduce_follows_the_links_between_gpus_unless_written(
     assert make_spec(*overrides).settings.get("use_custom_all_reduce") == value
 
 
+@pytest.mark.parametrize("overrides", [(), ("backend=vllm",), ("backend=deepspeed",)])
+def test_an_open_batch_is_the_largest_power_of_two_that_the_memory_holds(
+    overrides: tuple[str, ...],
+) -> None:
+    spec = make_spec(AUTO_BATCH, *overrides)
+    batch, memory = spec.max_rolling_batch_size, spec.memory
+    assert batch is not None
+    assert memory is not None
+    assert batch & (batch - 1) == 0
+    assert batch <= memory.max_sequences
+    assert memory.fits
+    twice = make_spec(*overrides, f"max_rolling_batch_size={2 * batch}").memory
+    assert twice is not None
+    assert not (twice.fits and twice.max_sequences >= 2 * batch)
+
+
+def test_shorter_requests_never_lower_an_open_batch() -> None:
+    long = make_spec(AUTO_BATCH).max_rolling_batch_size or 0
+    short = make_spec(AUTO_BATCH, "traffic.max_input_len=128", "traffic.max_output_len=128")
+    assert (short.max_rolling_batch_size or 0) > long
+
+
+def test_published_settings_of_the_same_model_and_machine_go_first() -> None:
+    spec = make_spec(*P4D_TRTLLM, LLAMA_70B, AUTO_BATCH)
+    assert (spec.tensor_parallel_degree, spec.max_rolling_batch_size) == (8, 128)
+    origin = spec.origin["max_rolling_batch_size"]
+    row = "published: tuning guide of 0.26.0, row Llama2 70B on p4d.24xlarge"
+    assert (origin.rule, origin.reason) == ("published-tuning-row", row)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "traffic.max_input_len=2048",
+        "container.version=0.27.0",
+        "instance_type=ml.p4de.24xlarge",
+        "quantize.method=smoothquant",
+        "tensor_parallel_degree=4",
+    ],
+)
+def test_published_settings_are_for_nothing_else(other: str) -> None:
+    spec = make_spec(*P4D_TRTLLM, LLAMA_70B, AUTO_BATCH, other)
+    assert spec.origin["max_rolling_batch_size"].rule == "largest-batch-that-fits"
+
+
+def test_every_choice_names_its_rule_and_tells_what_else_there_was() -> None:
+    spec = make_spec("backend=auto", AUTO_BATCH, "instance_type=ml.g5.12xlarge")
+    chosen = {key: origin for key, origin in spec.origin.items() if origin.rule}
+    assert chosen["backend"].rule == "first-backend-that-serves"
+    assert chosen["tensor_parallel_degree"].rule == "all-devices"
+    assert {item.value for item in chosen["tensor_parallel_degree"].runners_up} == {"1", "2"}
+    against = {item.value: item.why_not for item in chosen["backend"].runners_up}
+    assert against["neuronx"] == "runs on neuron devices only"
+    assert against["lmi-dist"] == "serves it too, after trtllm"
+    assert chosen.keys() >= {"max_rolling_batch_size", "model.dtype", "output_formatter"}
+
+
+def test_deepspeed_shares_a_copy_no_further_than_memory_asks_for() -> None:
+    deepspeed = ("backend=deepspeed", "instance_type=ml.g5.12xlarge")
+    assert make_spec(*deepspeed).tensor_parallel_degree == 2
+    large = make_spec(*deepspeed, "model.id=TheBloke/Llama-2-13B-fp16")
+    assert large.tensor_parallel_degree == 4
+    again = make_spec(
+        *deepspeed, "model.id=TheBloke/Llama-2-13B-fp16", "quantize.method=smoothquant"
+    )
+    assert again.tensor_parallel_degree == 4  # it is loaded in 16 bits, and then quantized
+
+
+def test_quantization_is_for_those_who_ask_and_need_it() -> None:
+    assert make_spec("model.id=TheBloke/Llama-2-13B-fp16").weights.quantize is None
+    assert make_spec("quantize=auto").weights.quantize is None
+    reason = make_spec("quantize=auto").origin["quantize"].reason
+    assert reason == "rule: none, since the plain weights fit with lmi-dist"
+
+
+def test_quantization_that_is_asked_for_is_the_mildest_that_fits() -> None:
+    spec = make_spec(
+        "quantize=auto", AUTO_BATCH, "backend=auto", "model.id=TheBloke/Llama-2-13B-fp16"
+    )
+    assert spec.weights.quantize == "smoothquant"
+    assert spec.settings["quantize"] == "smoothquant"
+    assert spec.memory is not None
+    assert spec.memory.verdict == "fits"
+    origin = spec.origin["quantize"]
+    assert origin.rule == "mildest-quantization-that-fits"
+    against = {item.value: item.why_not for item in origin.runners_up}
+    assert against["none"] == "3.5 GiB short on each GPU, before any cache"
+    assert against["fp8"] == "does not take fp8"
+
+
+def test_weights_that_are_quantized_already_stay_as_they_are() -> None:
+    spec = make_spec("model.id=TheBloke/Llama-2-7B-GPTQ", "quantize=auto")
+    assert spec.weights.quantize == "gptq"
+    assert spec.origin["quantize"].rule == "as-the-checkpoint-is-stored"
+
+
+@pytest.mark.parametrize(
+    ("model", "lengths"),
+    [
+        ("TheBloke/Llama-2-7B-fp16", (1024, 512)),
+        ("openai-community/gpt2", (768, 256)),
+    ],
+)
+def test_lengths_that_are_left_to_the_rules_fit_the_positions(
+    model: str, lengths: tuple[int, int]
+) -> None:
+    spec = make_spec(
+        f"model.id={model}", "traffic={max_input_len: auto, max_output_len: auto}", "backend=vllm"
+    )
+    assert (spec.max_input_len, spec.max_output_len) == lengths
+    assert spec.origin["traffic.max_input_len"].rule == "usual-lengths-within-positions"
+
+
+def test_a_context_that_the_cache_cannot_hold_is_cut_to_what_requests_need() -> None:
+    vllm = ("backend=vllm", "container.version=0.33.0")
+    long = (*vllm, "model.id=meta-llama/Meta-Llama-3.1-8B", "instance_type=ml.g5.2xlarge")
+    spec = make_spec(*long)
+    assert spec.settings["max_model_len"] == 1536
+    assert spec.origin["vllm.max_model_len"].rule == "context-that-fits"
+    assert "max_model_len" not in make_spec(*vllm).settings
+    assert make_spec(*long, "vllm.max_model_len=8192").settings["max_model_len"] == 8192
+
+
 def test_smoothquant_of_grouped_query_attention_is_told_of_the_shared_heads() -> None:
     smoothquant = "quantize.method=smoothquant"
     assert make_spec(*P4D_TRTLLM, LLAMA_70B, smoothquant).settings["multi_query_mode"] is True
@@ -231,6 +363,8 @@ def test_the_lengths_reach_each_backend_under_the_names_it_has_for_them() -> Non
     assert make_spec(*P4D_TRTLLM).settings["max_input_len"] == 1024
     assert make_spec(*P4D_TRTLLM).settings["max_output_len"] == 512
     assert make_spec("backend=deepspeed").settings["max_tokens"] == 1536
+    short = make_spec("backend=deepspeed", "traffic={max_input_len: 8, max_output_len: 256}")
+    assert short.settings["max_tokens"] == 1024  # the container's own; longer requests would fail
     neuron = ("instance_type=ml.inf2.8xlarge", "backend=neuronx")
     assert make_spec(*neuron).settings["n_positions"] == 1536
     assert make_spec(*neuron, "neuronx.n_positions=2048").settings["n_positions"] == 2048
@@ -355,3 +489,23 @@ def test_compiling_never_shortens_the_wait(gib: float) -> None:
 
 def test_the_same_profile_gives_the_same_spec() -> None:
     assert make_spec() == make_spec()
+
+
+def test_the_timeout_of_a_request_follows_from_its_longest_answer() -> None:
+    key, asked = "predict_timeout_seconds", "predict_timeout_seconds=auto"
+    fast = ("backend=vllm", "container.version=0.36.0-lmi27", asked)
+    short = make_spec(*fast, "traffic.max_output_len=32")
+    long = make_spec(*fast, "traffic.max_output_len=2000")
+    seconds = short.settings["predict_timeout"]
+    assert isinstance(seconds, int)
+    assert 0 < seconds < 60 == long.settings["predict_timeout"]
+    assert short.origin[key].rule == "time-for-the-longest-answer"
+    assert "SageMaker ends a request" in long.origin[key].runners_up[0].why_not
+
+
+def test_a_timeout_without_a_basis_is_left_to_the_container() -> None:
+    asked = ("predict_timeout_seconds=auto", "instance_type=ml.g4dn.12xlarge")
+    spec = make_spec(*asked, "model.dtype=fp16")
+    assert "predict_timeout" not in spec.settings
+    assert spec.origin["predict_timeout_seconds"].reason.startswith("container: its own 240")
+    assert "predict_timeout" not in make_spec().settings

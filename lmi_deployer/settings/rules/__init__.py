@@ -20,6 +20,7 @@ OF_SETTINGS: tuple[Rule, ...] = (
     model.model_id_can_be_loaded,
     parallelism.degrees_can_be_started,
     parallelism.handler_sees_its_devices,
+    parallelism.fewest_workers_are_not_above_the_most,
     limits.answers_come_in_time,
     limits.loading_comes_in_time,
     limits.batch_is_a_java_number,

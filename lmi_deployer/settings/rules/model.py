@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 from lmi_deployer.catalog.rows import Dtype
+from lmi_deployer.rules.backend import serves_family
 from lmi_deployer.settings.values import shown
 from lmi_deployer.settings.view import Issue, View
 
@@ -22,17 +23,19 @@ _ARCHIVE = re.compile(r"(?i)\.(tar|tgz|tar\.gz|zip)/?$")
 def backend_serves_the_model(view: View) -> Iterator[Issue]:
     """LMI104: a family that the image cannot build or load fails after the GPUs are paid for."""
     family = None if view.model is None else view.model.model_type
-    families = None if view.support is None else view.support.model_types
-    if family is None or families is None or family in families:
+    backends = view.container.backends
+    handler = next((name for name in backends if name == view.handler), None)
+    if family is None or handler is None or serves_family(view.container, handler, family):
         return
-    able = [
-        name
-        for name, row in view.container.backends.items()
-        if row.model_types is None or family in row.model_types
-    ]
-    problem = f"{view.handler} on LMI {view.table.version} serves {', '.join(families)}; "
-    problem += f"the model is {shown(family)}"
-    fix = f"one of {', '.join(able)}" if able else "another container version"
+    able = [name for name in backends if serves_family(view.container, name, family)]
+    families = backends[handler].model_types
+    problem = f"{handler} on LMI {view.table.version} does not serve {shown(family)}"
+    if families:
+        problem = f"{handler} on LMI {view.table.version} serves {', '.join(families)}; "
+        problem += f"the model is {shown(family)}"
+    fix = "another container version"
+    if able:
+        fix = f"one of {', '.join(able)}" if len(able) > 1 else able[0]
     yield Issue("LMI104", "error", "option.rolling_batch", problem, fix)
 
 
@@ -88,6 +91,10 @@ def model_id_can_be_loaded(view: View) -> Iterator[Issue]:
         yield Issue("LMI402", "error", MODEL_ID, problem, fix)
     elif not model_id.strip():
         yield Issue("LMI402", "error", MODEL_ID, "is empty", "a hub id or an s3:// prefix")
-    elif view.model is not None and view.model.is_gated and _HUB_ID.fullmatch(model_id):
+    elif _is_gated(view) and _HUB_ID.fullmatch(model_id) and not view.has_hub_token:
         problem = f"{model_id} is gated; the container cannot download it without a token"
         yield Issue("LMI402", "warning", MODEL_ID, problem, "copy the weights to S3")
+
+
+def _is_gated(view: View) -> bool:
+    return view.model is not None and bool(view.model.is_gated)

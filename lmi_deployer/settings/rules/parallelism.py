@@ -127,13 +127,17 @@ def degrees_fit_the_devices(view: View) -> Iterator[Issue]:
     if copy is None or devices is None or view.instance is None:
         return
     settings, machine, kind = view.settings, view.instance.name, _kind(view)
+
+    def counted(number: int) -> str:
+        return f"{number} {kind if number > 1 else kind[:-1]}"
+
     key = PIPELINE if PIPELINE in settings and TENSOR not in settings else TENSOR
     if copy > devices:
         is_plain = settings.get(key) == str(copy)
-        what = f"is {copy}" if is_plain else f"makes copies of {copy} {kind}"
+        what = f"is {copy}" if is_plain else f"makes copies of {counted(copy)}"
         fitting = [str(item) for item in range(1, devices + 1) if devices % item == 0]
-        fix = f"{', '.join(fitting)} here, or an instance type with {copy} {kind}"
-        yield Issue("LMI201", "error", key, f"{what}, but {machine} has {devices} {kind}", fix)
+        fix = f"{', '.join(fitting)} here, or an instance type with {counted(copy)}"
+        yield Issue("LMI201", "error", key, f"{what}, but {machine} has {counted(devices)}", fix)
     elif devices % copy:
         problem = f"leaves {devices % copy} of {devices} {kind} idle"
         yield Issue("LMI201", "warning", key, problem)
@@ -167,6 +171,25 @@ def handler_sees_its_devices(view: View) -> Iterator[Issue]:
     key = CLUSTER if CLUSTER in settings and machines > 1 else PIPELINE
     problem = f"is {settings[key]}, by which the handler expects other GPUs than it sees"
     yield _refused(key, problem, f"{key}=1, or option.device_map")
+
+
+def fewest_workers_are_not_above_the_most(view: View) -> Iterator[Issue]:
+    """LMI308: the server quietly takes the smaller of both numbers for the fewest workers.
+
+    Source: WorkerGroup.java and ModelInfo.getWorkersMinMaxProperty of djl-serving, every version.
+    """
+    settings = view.settings
+    if "maxWorkers" not in settings and "gpu.maxWorkers" not in settings:
+        return
+    for prefix in ("", "gpu."):
+        keys = [key if key in settings else key.removeprefix(prefix)
+                for key in (f"{prefix}minWorkers", f"{prefix}maxWorkers")]  # fmt: skip
+        if prefix and not any(key.startswith(prefix) for key in keys):
+            continue
+        fewest, most = (view.number(key) for key in keys)
+        if fewest is not None and most is not None and fewest > most > 0:
+            problem = f"is {fewest}, above {keys[1]}, which is {most}; the server starts {most}"
+            yield Issue("LMI308", "warning", keys[0], problem, f"at most {keys[1]}")
 
 
 def workers_have_devices(view: View) -> Iterator[Issue]:

@@ -92,3 +92,18 @@ def gpu_has_the_kernels(view: View) -> Iterator[Issue]:
         gpu = view.gpu.name if view.gpu else ""
         problem = f"{row.value} needs compute capability {needs}; {gpu} has {has}"
         yield Issue("LMI103", "error", QUANTIZE, problem, "a newer GPU")
+    elif QUANTIZE not in view.settings:
+        yield from _stored_kernels(view, has)
+
+
+def _stored_kernels(view: View, has: float | None) -> Iterator[Issue]:
+    """The same for weights that are loaded as they are stored, without a word about it."""
+    stored, support = view.checkpoint_quantization, view.support
+    if stored in {None, PLAIN_WEIGHTS} or support is None or view.gpu is None:
+        return
+    rows = {str(name): row.min_compute_capability for name, row in support.quantize.items()}
+    needs = {**support.loads_stored, **rows}.get(str(stored))
+    if needs is not None and has is not None and has < needs:
+        problem = f"holds {shown(str(stored))} weights, which need compute capability {needs}; "
+        problem += f"{view.gpu.name} has {has}"
+        yield Issue("LMI103", "error", "option.model_id", problem, "a newer GPU")

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 import lmi_deployer.catalog
 from lmi_deployer.catalog.option_rows import Option, Reader, Reading
 from lmi_deployer.catalog.versions import versions_in
+from tests.unit.catalog.looping import for_each
 
 FOLDER = Path(lmi_deployer.catalog.__file__).parent / "options"
 FILES = ("trtllm", "neuronx", "deepspeed", "legacy")
@@ -58,11 +59,11 @@ def rows(name: str) -> list[Option]:
 
 
 OPTIONS = {option.key: option for name in FILES for option in rows(name)}
-READINGS = [
-    pytest.param(reading, id=f"{option.key.removeprefix('option.')}-{reading.versions}")
+READINGS = {
+    f"{option.key.removeprefix('option.')} {number} {reading.versions}": reading
     for option in OPTIONS.values()
-    for reading in option.readings
-]
+    for number, reading in enumerate(option.readings)
+}
 
 
 def reading_of(key: str, version: str, reader: Reader) -> Reading | None:
@@ -76,7 +77,7 @@ def keys_read(version: str, *readers: Reader) -> set[str]:
     return {key for key in OPTIONS for reader in readers if reading_of(key, version, reader)}
 
 
-@pytest.mark.parametrize("key", OPTIONS)
+@for_each({key: key for key in OPTIONS})
 def test_one_reader_reads_a_key_in_one_way_in_each_version(key: str) -> None:
     """Several files may hold a key, each for readers of its own."""
     every = (row for path in FOLDER.glob("*.yaml") for row in rows(path.stem) if row.key == key)
@@ -86,14 +87,14 @@ def test_one_reader_reads_a_key_in_one_way_in_each_version(key: str) -> None:
             assert shared == set()
 
 
-@pytest.mark.parametrize("reading", READINGS)
+@for_each(READINGS)
 def test_a_reading_ends_with_the_images_of_its_reader(reading: Reading) -> None:
     for reader in reading.readers:
         images = versions_in(IMAGES[reader], ORDER)
         assert set(versions_in(reading.versions, ORDER)) <= set(images)
 
 
-@pytest.mark.parametrize("reading", READINGS)
+@for_each(READINGS)
 def test_a_reading_says_all_that_a_finding_needs(reading: Reading) -> None:
     assert not reading.choices or reading.type == "choice"
     assert reading.type != "choice" or reading.choices or reading.note  # no text is right
@@ -103,7 +104,7 @@ def test_a_reading_says_all_that_a_finding_needs(reading: Reading) -> None:
     assert (reading.parser == "none") <= (reading.bad_value in (None, "unchecked"))
 
 
-@pytest.mark.parametrize("reading", READINGS)
+@for_each(READINGS)
 def test_defaults_and_fallbacks_are_values_that_the_reader_takes(reading: Reading) -> None:
     for value in filter(None, (reading.default, reading.fallback)):
         match reading.type:
@@ -124,7 +125,7 @@ def test_no_key_of_a_release_is_missing(version: str, reader: Reader) -> None:
     assert expected - keys_read(version, reader, *others) == set()
 
 
-@pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.key)
+@for_each(OPTIONS)
 def test_a_replacement_is_read_where_it_is_offered(option: Option) -> None:
     readers = {reader for reading in option.readings for reader in reading.readers}
     for replacement in option.replacements:
@@ -140,7 +141,7 @@ def test_a_replacement_is_read_where_it_is_offered(option: Option) -> None:
             assert {*replacement.values.values()} <= {*reading.choices} or not reading.choices
 
 
-@pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.key)
+@for_each(OPTIONS)
 def test_a_key_is_replaced_only_where_it_is_not_read_alike(option: Option) -> None:
     for replacement in option.replacements:
         versions = {*versions_in(replacement.versions, ORDER)}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
-
 from lmi_deployer.catalog.option_rows import Combination, Reader
 from lmi_deployer.findings import CODES
 from lmi_deployer.settings.view import FACTS
+from tests.unit.catalog.looping import for_each
 from tests.unit.catalog.option_files import (
     COMBINATIONS,
     KEYS,
@@ -19,6 +18,8 @@ from tests.unit.catalog.option_files import (
 
 BOOL_WORDS = {"true", "false"}
 
+BY_NAME = {row.name: row for row in COMBINATIONS}
+
 
 def test_combinations_have_unique_names_in_one_spelling() -> None:
     names = [combination.name for combination in COMBINATIONS]
@@ -27,7 +28,7 @@ def test_combinations_have_unique_names_in_one_spelling() -> None:
     assert [name for name in names if name != name.lower()] == []
 
 
-@pytest.mark.parametrize("combination", COMBINATIONS, ids=lambda row: row.name)
+@for_each(BY_NAME)
 def test_a_combination_is_about_keys_that_the_catalog_knows(combination: Combination) -> None:
     assert combination.key in combination.when
     assert "." not in combination.key or combination.key not in FACTS
@@ -36,13 +37,13 @@ def test_a_combination_is_about_keys_that_the_catalog_knows(combination: Combina
     assert versions(combination.versions)
 
 
-@pytest.mark.parametrize("combination", COMBINATIONS, ids=lambda row: row.name)
+@for_each(BY_NAME)
 def test_each_condition_of_a_combination_says_one_thing(combination: Combination) -> None:
     for condition in combination.when.values():
         assert len(condition.model_dump(exclude_none=True)) == 1
 
 
-@pytest.mark.parametrize("combination", COMBINATIONS, ids=lambda row: row.name)
+@for_each(BY_NAME)
 def test_a_combination_s_key_is_read_wherever_it_holds(combination: Combination) -> None:
     """Else the finding that nothing reads the key would say it already."""
     handlers: Sequence[Reader] = combination.handlers or ("server",)
@@ -58,14 +59,14 @@ def test_a_combination_s_key_is_read_wherever_it_holds(combination: Combination)
         assert span <= read, (handler, sorted(span - read))
 
 
-@pytest.mark.parametrize("combination", COMBINATIONS, ids=lambda row: row.name)
+@for_each(BY_NAME)
 def test_what_stops_the_load_or_the_requests_is_an_error(combination: Combination) -> None:
     stops = combination.outcome in {"load_error", "request_error"}
     assert not stops or combination.severity == "error"
     assert combination.fix
 
 
-@pytest.mark.parametrize("combination", COMBINATIONS, ids=lambda row: row.name)
+@for_each(BY_NAME)
 def test_words_of_a_condition_are_values_that_the_key_takes(combination: Combination) -> None:
     for key, condition in combination.when.items():
         words = {*(condition.any_of or ()), *(condition.none_of or ())}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, get_args
 
@@ -32,6 +33,7 @@ def is_read_by(container: Container, backend: Backend, option: str) -> bool:
     return not {backend, "any", "server"}.isdisjoint(container.options.get(option, ()))
 
 
+@cache
 def inference_amis() -> list[str]:
     model = botocore.session.get_session().get_service_model("sagemaker")
     shape = model.shape_for("ProductionVariantInferenceAmiVersion")

@@ -9,6 +9,7 @@ from itertools import combinations, pairwise
 import pytest
 
 from lmi_deployer.catalog.option_rows import Option, Reader, Reading
+from tests.unit.catalog.looping import for_each
 from tests.unit.catalog.option_files import (
     BY_FILE,
     FOLDER,
@@ -24,11 +25,12 @@ CONTINUATION = "vllm_arguments"
 LONGEST_LINE = 100
 BOOL_WORDS = {"true", "false"}
 OWN = [option for name in FILES for option in BY_FILE[name]]
-READINGS = [
-    pytest.param(reading, id=f"{option.key}-{'-'.join(reading.readers)}-{reading.versions}")
-    for option in OWN
+ROWS = {f"{number} {option.key}": option for number, option in enumerate(OWN)}
+READINGS = {
+    f"{name} {'-'.join(reading.readers)} {reading.versions}": reading
+    for name, option in ROWS.items()
     for reading in option.readings
-]
+}
 
 
 def backends_read(version: str, setting: str) -> set[str]:
@@ -68,13 +70,13 @@ def test_a_key_stands_in_exactly_one_file() -> None:
     assert shared & {option.key for option in OWN} == set()
 
 
-@pytest.mark.parametrize("option", OWN, ids=lambda option: option.key)
+@for_each(ROWS)
 def test_one_reader_reads_a_key_in_one_way_in_each_version(option: Option) -> None:
     for (one, first), (other, second) in combinations(spans(readings_of(option.key)), 2):
         assert one != other or first & second == set(), (one, sorted(first & second))
 
 
-@pytest.mark.parametrize("option", OWN, ids=lambda option: option.key)
+@for_each(ROWS)
 def test_readings_of_every_handler_stand_alone(option: Option) -> None:
     """`any` beside a named handler would give that handler two readings."""
     named = [(reader, span) for reader, span in spans(option.readings) if reader != "server"]
@@ -82,7 +84,7 @@ def test_readings_of_every_handler_stand_alone(option: Option) -> None:
         assert "any" not in {one, other} or one == other or first & second == set()
 
 
-@pytest.mark.parametrize("reading", READINGS)
+@for_each(READINGS)
 def test_a_reading_says_all_that_a_finding_needs(reading: Reading) -> None:
     assert (reading.why is not None) == (reading.effect == "ignored")
     assert (reading.fallback is not None) == (reading.bad_value == "fallback")
@@ -94,14 +96,14 @@ def test_a_reading_says_all_that_a_finding_needs(reading: Reading) -> None:
         assert (reading.choices, reading.minimum, reading.maximum) == ((), None, None)
 
 
-@pytest.mark.parametrize("reading", READINGS)
+@for_each(READINGS)
 def test_limits_are_of_numbers_and_in_order(reading: Reading) -> None:
     limits = [limit for limit in (reading.minimum, reading.maximum) if limit is not None]
     assert not limits or reading.type in {"int", "float", "int_or_max"}
     assert all(low <= high for low, high in pairwise(limits))
 
 
-@pytest.mark.parametrize("reading", READINGS)
+@for_each(READINGS)
 def test_defaults_and_fallbacks_are_values_that_the_reader_takes(reading: Reading) -> None:
     for value in filter(None, (reading.default, reading.fallback)):
         match reading.type:
@@ -117,14 +119,14 @@ def test_defaults_and_fallbacks_are_values_that_the_reader_takes(reading: Readin
                 assert value in reading.choices or str(int(value)) == value
 
 
-@pytest.mark.parametrize("reading", READINGS)
+@for_each(READINGS)
 def test_java_reads_for_the_server_unless_a_row_says_otherwise(reading: Reading) -> None:
     assert "server" not in reading.readers or reading.readers == ("server",)
     assert "server" not in reading.readers or reading.parser in {None, "java"}
     assert "any" not in reading.readers or reading.readers == ("any",)
 
 
-@pytest.mark.parametrize("option", OWN, ids=lambda option: option.key)
+@for_each(ROWS)
 def test_replacements_are_keys_of_the_catalog_with_values_they_take(option: Option) -> None:
     for replacement in option.replacements:
         assert versions(replacement.versions)

@@ -27,6 +27,7 @@ MPT = {"model_type": "mpt", "n_heads": 32, "n_layers": 32, "d_model": 4096, "max
 LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "num_attention_heads": 64,
          "num_key_value_heads": 8, "num_hidden_layers": 80, "hidden_size": 8192,
          "max_position_embeddings": 4096, "torch_dtype": "float16"}  # fmt: skip
+WHOLE_LLAMA = {**LLAMA, "intermediate_size": 28672, "vocab_size": 32000}
 STARCODER = {"model_type": "gpt_bigcode", "n_head": 48, "n_layer": 40, "n_embd": 6144,
              "multi_query": True, "n_positions": 8192}  # fmt: skip
 CHATGLM = {"model_type": "chatglm", "num_attention_heads": 32, "num_layers": 28,
@@ -44,14 +45,14 @@ LLAVA = {"model_type": "llava", "architectures": ["LlavaForConditionalGeneration
     [
         (GPT2, 12, 12, 12, 768, 64, 1024),
         (GPTJ, 16, 16, 28, 4096, 256, 2048),
-        (BLOOM, 112, 112, 70, 14336, 128, None),
-        (FALCON_7B, 71, 1, 32, 4544, 64, None),
-        (FALCON_40B, 128, 8, 60, 8192, 64, None),
+        (BLOOM, 112, 112, 70, 14336, 128, 2048),
+        (FALCON_7B, 71, 1, 32, 4544, 64, 2048),
+        (FALCON_40B, 128, 8, 60, 8192, 64, 2048),
         (MPT, 32, 32, 32, 4096, 128, 2048),
         (LLAMA, 64, 8, 80, 8192, 128, 4096),
         (STARCODER, 48, 1, 40, 6144, 128, 8192),
         (CHATGLM, 32, 2, 28, 4096, 128, 32768),
-        (LLAVA, 32, 32, 32, 4096, 128, None),
+        (LLAVA, 32, 32, 32, 4096, 128, 2048),
     ],
     ids=lambda item: item["model_type"] if isinstance(item, dict) else "",
 )
@@ -82,7 +83,13 @@ def test_stretched_positions_reach_further():
 def test_grouped_query_attention_shares_heads():
     assert from_config(LLAMA).is_grouped_query is True
     assert from_config(MPT).is_grouped_query is False
-    assert from_config({"model_type": "mistral", "num_attention_heads": 8}).is_grouped_query is None
+    assert from_config({"num_attention_heads": 8}).is_grouped_query is None
+
+
+def test_a_number_that_is_left_out_is_the_one_of_its_class():
+    facts = from_config({"model_type": "mistral", "num_attention_heads": 32})
+    assert facts.num_key_value_heads == 8
+    assert facts.is_grouped_query is True
 
 
 @pytest.mark.parametrize(
@@ -112,6 +119,40 @@ def test_the_quantization_is_the_method_of_the_weights(section, method):
 
 def test_nothing_is_known_of_the_quantization_without_a_configuration():
     assert not ModelFacts().has_quantization_known
+
+
+@pytest.mark.parametrize(
+    ("version", "is_known"), [("4.31.0.dev0", False), ("4.35.2", True), ("5.0", True), ("x", True)]
+)
+def test_an_old_config_json_alone_cannot_say_that_weights_are_plain(version, is_known):
+    config = {**WHOLE_LLAMA, "transformers_version": version}
+    assert from_config(config).has_quantization_known is is_known
+    counted = from_config(config, parameter_counts={"F16": 68_976_648_192})
+    assert counted.has_quantization_known
+    assert counted.quantization is None
+
+
+def test_the_weight_files_tell_the_quantization_that_nothing_else_does():
+    counts = {"F8_E4M3": 68_451_041_280, "BF16": 525_606_912}
+    facts = from_config(WHOLE_LLAMA, parameter_counts=counts)
+    assert facts.quantization == "fp8"
+    assert facts.has_quantization_known
+
+
+def test_a_whole_configuration_gives_a_shape_and_a_count():
+    facts = from_config(WHOLE_LLAMA, model_id="some/llama", stored_bytes=137_953_296_384)
+    assert facts.model_id == "some/llama"
+    assert facts.shape is not None
+    assert facts.parameter_count == facts.shape.parameter_count == 68_976_648_192
+    assert facts.weight_bytes == facts.shape.stored_bytes == 137_953_296_384
+    assert facts.shape_problem is None
+
+
+def test_a_part_of_a_configuration_says_why_it_gives_no_shape():
+    facts = from_config(GPTJ)
+    assert facts.shape is None
+    assert facts.parameter_count is None
+    assert facts.shape_problem == "the model configuration lacks vocab_size"
 
 
 def test_code_of_its_own_is_needed_where_auto_map_names_it():
@@ -156,12 +197,14 @@ def test_a_value_of_the_wrong_type_is_unknown(config):
     assert facts.hidden_size is None or facts.hidden_size > 0
 
 
-@pytest.mark.parametrize("model_id", catalog.names("models"))
-def test_every_model_of_the_catalog_has_its_facts(model_id):
-    model = catalog.find_model(model_id)
-    assert model is not None
-    facts = from_catalog(model)
-    assert facts.model_type == model.model_type
-    assert facts.num_attention_heads == model.num_attention_heads
-    assert facts.num_key_value_heads == model.num_key_value_heads
-    assert facts.head_dim
+def test_every_model_of_the_catalog_has_its_facts():
+    for model_id in catalog.names("models"):
+        model = catalog.find_model(model_id)
+        assert model is not None
+        facts = from_catalog(model)
+        assert facts.model_type == model.model_type
+        assert facts.num_attention_heads == model.num_attention_heads
+        assert facts.num_key_value_heads == model.num_key_value_heads
+        assert facts.head_dim
+        assert facts.model_id == model_id
+        assert facts.parameter_count == model.parameter_count

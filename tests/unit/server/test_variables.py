@@ -181,6 +181,10 @@ def test_names_that_others_read_are_left_alone(name):
     assert not found.others
 
 
+def test_a_name_of_a_library_that_is_nearly_one_of_the_servers_is_told_apart():
+    assert merged(LAST, NO_FILE, HF_MODELID="a/b").others == ("HF_MODELID",)
+
+
 def test_a_name_that_nobody_is_known_to_read_is_told_apart():
     found = merged(LAST, NO_FILE, MY_FLAG="1")
     assert found.others == ("MY_FLAG",)

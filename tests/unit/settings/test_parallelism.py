@@ -29,7 +29,7 @@ def issues(
 ) -> list[Issue]:
     settings = {"option.model_id": "acme/chat", **backend, **degrees}
     found = judge_settings(make_target(version, flavor, instance), settings, {}).issues
-    keys = {TENSOR, PIPELINE, CLUSTER, "maxWorkers"}
+    keys = {TENSOR, PIPELINE, CLUSTER, "minWorkers", "maxWorkers", "gpu.minWorkers"}
     return [issue for issue in found if issue.key in keys and issue.code in RULES]
 
 
@@ -153,6 +153,22 @@ def test_more_workers_than_groups_of_gpus_are_refused_under_mpi():
     assert verdicts("0.30.0", LMI_DIST, degrees)["maxWorkers"] == "error"
     assert "maxWorkers" not in verdicts("0.30.0", HUGGING_FACE, degrees)
     assert "maxWorkers" not in verdicts("0.30.0", LMI_DIST, {**degrees, "maxWorkers": "2"})
+
+
+@pytest.mark.parametrize(
+    ("workers", "key"),
+    [
+        ({"minWorkers": "3", "maxWorkers": "2"}, "minWorkers"),
+        ({"gpu.minWorkers": "3", "maxWorkers": "2"}, "gpu.minWorkers"),
+        ({"minWorkers": "2", "maxWorkers": "2"}, None),
+        ({"minWorkers": "3"}, None),
+        ({"minWorkers": "3", "maxWorkers": "-1"}, None),
+    ],
+)
+def test_fewer_workers_at_most_than_at_least_are_told_apart(workers, key):
+    found = issues("0.30.0", HUGGING_FACE, {TENSOR: "1", **workers})
+    said = [issue.key for issue in found if issue.code == "LMI308"]
+    assert said == ([key] if key else [])
 
 
 @given(

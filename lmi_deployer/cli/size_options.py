@@ -27,8 +27,10 @@ _SPELT_BY_LIBRARIES = {
     "bfloat16": "bf16",
     "float32": "fp32",
     "float": "fp32",
+    "fp8_e4m3": "fp8",
+    "fp8_e5m2": "fp8",
 }
-"""Number formats as PyTorch and vLLM spell them: our name."""
+"""Number formats as PyTorch and vLLM spell them: our name, which the container reads as well."""
 _VERSION = re.compile(r"v?[0-9]{1,4}(\.[0-9]{1,4})+([.+a-z0-9-]{0,30})")
 
 
@@ -85,9 +87,10 @@ def _named(names: Sequence[str]) -> dict[str, Any]:
 
         if value is None or value in names:
             return value
-        near = _SPELT_BY_LIBRARIES.get(value.lower())
-        if near not in names:
-            near = nearest(value, names) if len(value) <= _SHOWN else None
+        ours = _SPELT_BY_LIBRARIES.get(value)
+        if ours in names:
+            return ours
+        near = nearest(value, names) if len(value) <= _SHOWN else None
         hint = f"; did you mean {near!r}?" if near else ""
         raise click.BadParameter(f"{_short(value)} is not one of {', '.join(names)}{hint}")
 

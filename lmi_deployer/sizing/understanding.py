@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -18,6 +19,7 @@ from lmi_deployer.sizing.choosing import choose, error_of, require_keys
 from lmi_deployer.sizing.engines import version_of
 from lmi_deployer.sizing.kv_cache import cache_dtype
 from lmi_deployer.sizing.setup import Setup
+from lmi_deployer.sizing.supposing import as_if_stored
 
 if TYPE_CHECKING:
     from lmi_deployer.model_facts import ModelFacts
@@ -31,8 +33,28 @@ _TAKES_MODEL_LEN = frozenset({"vllm", "lmi-dist"})
 def understand(
     model_id: str, facts: ModelFacts, shape: ModelShape, machine: Machine, wanted: Wanted
 ) -> Understood:
-    """The question with every setting decided. Raises InputError for what is not possible."""
-    return _Understanding(model_id, facts, shape, machine, wanted).outcome()
+    """The question with every setting decided. Raises InputError for what is not possible.
+
+    A method that needs weights it has quantized already is answered for plain ones as if they
+    were, with a doubt that says so.
+    """
+    try:
+        return _Understanding(model_id, facts, shape, machine, wanted).outcome()
+    except InputError:
+        supposed = as_if_stored(facts, wanted.quantize)
+        if supposed is None:
+            raise
+        with suppress(InputError):  # then the first reason is the one to tell
+            return _supposed(model_id, *supposed, machine, wanted)
+        raise
+
+
+def _supposed(
+    model_id: str, facts: ModelFacts, doubt: str, machine: Machine, wanted: Wanted
+) -> Understood:
+    assert facts.shape is not None  # as_if_stored has made it
+    outcome = _Understanding(model_id, facts, facts.shape, machine, wanted).outcome()
+    return replace(outcome, doubts=(doubt, *outcome.doubts))
 
 
 class _Understanding:

@@ -384,13 +384,20 @@ def test_a_price_file_comes_before_all_others(lmi: Command, tmp_path: Path):
     ("words", "said"),
     [
         (["--engine-version", "abc"], "is not a version"),
-        (["--dtype", "bfloat16"], "did you mean 'bf16'?"),
+        (["--dtype", "bfloat61"], "is not one of fp32, fp16, bf16"),
     ],
 )
 def test_values_that_mean_nothing_are_refused(lmi: Command, words: list[str], said: str):
     done = lmi("size", LLAMA, "--instance", "g5.2xlarge", *words)
     assert (done.status, done.out) == (2, "")
     assert said in done.err
+
+
+def test_number_formats_may_be_spelt_as_libraries_spell_them(lmi: Command):
+    machine = ("--gpu", "L40S", "--backend", "vllm", "--container", "0.36.0-lmi27")
+    ours = document(lmi, LLAMA, *machine, "--dtype", "bf16", "--kv-cache-dtype", "fp8")
+    theirs = document(lmi, LLAMA, *machine, "--dtype", "bfloat16", "--kv-cache-dtype", "fp8_e4m3")
+    assert ours["setup"] == theirs["setup"]
 
 
 def test_a_batch_above_the_sure_one_says_that_it_is_by_the_middle(lmi: Command):

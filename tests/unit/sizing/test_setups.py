@@ -17,7 +17,7 @@ from lmi_deployer.cards import find_gpu
 from lmi_deployer.catalog.rows import Backend, QuantizeMethod
 from lmi_deployer.errors import InputError
 from lmi_deployer.model_facts import ModelFacts
-from lmi_deployer.sizing import setups
+from lmi_deployer.sizing import setups, weights_bytes_per_gpu
 from lmi_deployer.sizing.asked import (
     Machine,
     Understood,
@@ -223,6 +223,24 @@ def test_an_old_gpu_gets_the_newest_container_that_still_has_its_kernels():
     assert any("compute capability" in doubt for doubt in named.doubts)
 
 
+@pytest.mark.parametrize("method", ["awq", "gptq"])
+def test_plain_weights_are_sized_as_if_quantized_with_a_doubt(method: str):
+    plain = ask(backend="vllm")
+    supposed = ask(backend="vllm", quantize=method)
+    stored = supposed.setup.shape.stored
+    assert stored is not None
+    assert (stored.method, stored.group_size) == (method, 128)
+    assert "counted as if" in supposed.doubts[0]
+    whole, packed = weights_bytes_per_gpu(plain.setup), weights_bytes_per_gpu(supposed.setup)
+    assert 0.25 < packed / whole < 0.35
+
+
+def test_an_engine_that_quantizes_plain_weights_itself_is_asked_without_a_doubt():
+    asked = ask(backend="trtllm", container_version="0.30.0", quantize="awq")
+    assert asked.setup.shape.stored is None
+    assert asked.setup.weight_format == "awq"
+
+
 @pytest.mark.parametrize(
     ("settings", "problem", "fix"),
     [
@@ -236,7 +254,7 @@ def test_an_old_gpu_gets_the_newest_container_that_still_has_its_kernels():
         ({"backend": "deepspeed", "container_version": "0.32.0"}, "no backend", "vllm"),
         ({"backend": "neuronx", "container_version": "0.28.0"}, "for neuron devices", "trtllm"),
         ({"quantize": "smoothquant", "backend": "vllm"}, "does not take smoothquant", "fp8"),
-        ({"quantize": "awq", "backend": "vllm"}, "quantized already; these are not", "fp8"),
+        ({"quantize": "static_int8", "backend": "vllm"}, "does not take static_int8", "fp8"),
         ({"max_model_len": 9000, "backend": "vllm"}, "the model has 4096", "at most 4096"),
         ({"max_input_len": 4000, "max_output_len": 97}, "the model has 4096", "at most 4096"),
         (

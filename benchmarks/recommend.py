@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -180,6 +181,7 @@ def as_json(commands: Mapping[str, list[float]], searches: list[Search]) -> str:
 
 def main() -> None:
     """Measure and print."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its bytecode
     parser = argparse.ArgumentParser(description="Time `lmi-deploy recommend` and its search.")
     parser.add_argument("--runs", type=int, default=10, help=f"at least {FEWEST_RUNS}")
     parser.add_argument("--json", action="store_true", dest="is_json")

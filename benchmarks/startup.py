@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import statistics
@@ -180,6 +181,7 @@ def as_json(timings: list[Timing], notes: list[str]) -> str:
 
 def main() -> None:
     """Measure and print."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its bytecode
     parser = argparse.ArgumentParser(description="Time how long commands take to start.")
     parser.add_argument("--runs", type=int, default=20, help=f"at least {FEWEST_RUNS}")
     parser.add_argument("--aws", default=find_aws(), help="the AWS CLI to compare with")

@@ -105,6 +105,8 @@ class EngineMemory(SourcedRow):
     """CUDA graphs of one layer on one GPU."""
     counts_graphs: bool = False
     """Graphs come out of the budget; else they need room outside of it."""
+    image_gib: dict[str, float] = Field(default_factory=dict)
+    """Family whose encoder passes over an image of every sequence at once: GiB of each image."""
     least_slot_tokens: int = 0
     """Tokens that a slot has at least, whatever the lengths."""
     has_slot_workspace: bool = False

@@ -41,11 +41,11 @@ def activation_lines(setup: Setup, rules: EngineMemory) -> tuple[Line, ...]:
     if rules.has_prompt_logits:
         whole = per_token + logits
         return (Line(tokens.fixed * whole, tokens.per_sequence * whole),)
+    images = rules.image_gib.get(setup.shape.model_type, 0.0) * GIB * rules.slack
     # A pass has at least one token of each sequence, however small the chunk.
     return (
         Line(tokens.fixed * per_token, tokens.per_sequence * per_token),
-        Line(0.0, per_token),
-        Line(0.0, logits),
+        Line(0.0, max(per_token, logits, images)),
     )
 
 

@@ -58,6 +58,28 @@ def setups(draw):
     )
 
 
+def test_an_engine_that_passes_over_an_image_of_every_sequence_has_room_for_few():
+    # https://github.com/vllm-project/vllm/issues/9445: 256 ran out on an A100, 32 served
+    vision = replace(LLAMA_8B, model_type="mllama")
+    by_batch = {
+        batch: measure(
+            setup_of(
+                shape=vision,
+                card="A100-SXM4-80GB",
+                engine="vllm",
+                engine_version="0.6.3",
+                max_model_len=1024,
+                max_input_len=512,
+                max_output_len=512,
+                max_rolling_batch_size=batch,
+            )
+        )
+        for batch in (32, 256)
+    }
+    assert by_batch[32].verdict == "fits"
+    assert by_batch[256].verdict == "does_not_fit"
+
+
 def test_an_8b_on_one_a10g_has_the_cache_that_its_server_logged():
     """LMI 0.31 on ml.g5.4xlarge, batch 16, chunked prefill: 45200 tokens can be stored."""
     asked = setup_of(

@@ -9,9 +9,9 @@ from lmi_deployer.findings_report import findings_text
 from lmi_deployer.lockfile import PREFERRED, LockedModel
 from lmi_deployer.locking.updating import Change, Outcome
 from lmi_deployer.paint import Paint
+from lmi_deployer.spec import GIB
 
 _SIGNS = {"added": ("+", "green"), "moved": ("~", "yellow"), "removed": ("-", "red")}
-_GIB = 1024**3
 _LONGEST_VALUE = 60
 
 
@@ -65,7 +65,7 @@ def _facts(entry: LockedModel) -> list[str]:
         counted = sum(entry.parameters.values())
         numbers = f", {counted:,} numbers stored" if counted else ""
         files = "1 file" if held.files == 1 else f"{held.files} files"
-        lines.append(f"{held.bytes / _GIB:.2f} GiB of {form} in {files}{numbers}")
+        lines.append(f"{held.bytes / GIB:.2f} GiB of {form} in {files}{numbers}")
     return lines + [f"doubt: {doubt}" for doubt in entry.doubts]
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from lmi_deployer.model_facts import ModelFacts
 from lmi_deployer.settings.view import PLAIN_WEIGHTS, Issue, View
+from lmi_deployer.spec import GIB
 
-GIB = 1024**3
 MAX_MODEL_LEN = "option.max_model_len"
 TRANSFER = "option.kv_transfer_config"
 KV_ROLES = ("kv_producer", "kv_consumer", "kv_both")

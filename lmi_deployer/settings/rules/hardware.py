@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from lmi_deployer import catalog
 from lmi_deployer.findings import Severity
 from lmi_deployer.settings.view import Issue, View
+from lmi_deployer.spec import GIB
 
-GIB = 1024**3
 DEGREE = "option.tensor_parallel_degree"
 TIGHT_WEIGHTS_FRACTION = 0.85
 """Above this share of a GPU, weights leave too little for KV cache and activations to be sure."""

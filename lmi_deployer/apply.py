@@ -16,6 +16,8 @@ from lmi_deployer.state import IN_FLIGHT, ObservedEndpoint
 from lmi_deployer.steps import (
     AddTags,
     AwaitEndpoint,
+    AwsStep,
+    CompileEngine,
     CreateEndpoint,
     CreateEndpointConfig,
     CreateModel,
@@ -55,6 +57,10 @@ class Endpoints(Protocol):
     def delete_objects(self, uris: tuple[str, ...]) -> None: ...
 
 
+Compile = Callable[[CompileEngine], object]
+"""Compiles an engine and commits it, waiting as long as that takes; nothing when it is there."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Clock:
     """How time passes while waiting; tests bring their own."""
@@ -71,6 +77,7 @@ def apply(
     aws: Endpoints,
     *,
     clock: Clock,
+    compile_engine: Compile,
     say: Callable[[str], None],
     done: Callable[[Step], None],
 ) -> str | None:
@@ -84,13 +91,16 @@ def apply(
     """
     answer = None
     for step in plan.steps:
-        answer = _run(step, plan, aws, clock, say) or answer
+        if isinstance(step, CompileEngine):
+            compile_engine(step)
+        else:
+            answer = _run(step, plan, aws, clock, say) or answer
         done(step)
     return answer
 
 
 def _run(  # noqa: C901, PLR0912 - one case a kind of step
-    step: Step, plan: Plan, aws: Endpoints, clock: Clock, say: Callable[[str], None]
+    step: AwsStep, plan: Plan, aws: Endpoints, clock: Clock, say: Callable[[str], None]
 ) -> str | None:
     """Run one step; what the model answers, for the step that asks it."""
     match step:

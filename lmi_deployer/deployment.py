@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lmi_deployer import catalog
+from lmi_deployer.artifact.manifest import KEY_CHARACTERS
 from lmi_deployer.bundle import ARCHIVE_FILE, Bundle, make_bundle
 from lmi_deployer.checks import check_region
 from lmi_deployer.errors import InputError
@@ -27,6 +29,10 @@ HARDWARE_TAG = "lmi-deploy:hardware"
 FOLDER_TAG = "lmi-deploy:folder"
 VERIFIED_TAG = "lmi-deploy:verified"
 """On the endpoint: the configuration under which the model last gave an answer."""
+ENGINES_FOLDER = "engines/"
+"""Below the artifacts: the cache of compiled engines, where a profile names no other."""
+KEY_FOLDER = rf"[0-9a-f]{{{KEY_CHARACTERS}}}/"
+"""Name of the folder of one engine in a cache."""
 VARIANT = "AllTraffic"
 NAME_HASH_CHARACTERS = 8
 FOLDER_HASH_CHARACTERS = 16
@@ -110,8 +116,12 @@ def identity_of(spec: ResolvedSpec, artifacts: str) -> Identity:
 
 
 def make_deployment(spec: ResolvedSpec, target: Target) -> Deployment:
-    """The requests that deploy a spec to a target."""
+    """The requests that deploy a spec to a target.
+
+    Raises InputError where its folder would hold compiled engines, or lie among them.
+    """
     identity = identity_of(spec, target.artifacts)
+    _refuse_engines_folder(spec, target.artifacts, identity)
     bundle = make_bundle(spec)
     bundle_folder = f"{identity.folder}{bundle.digest[:FOLDER_HASH_CHARACTERS]}/"
     tags = {
@@ -137,6 +147,20 @@ def make_deployment(spec: ResolvedSpec, target: Target) -> Deployment:
         endpoint_config={**config, "Tags": listed},
         endpoint={**endpoint, "Tags": listed},
     )
+
+
+def _refuse_engines_folder(spec: ResolvedSpec, artifacts: str, identity: Identity) -> None:
+    """What lies in a deployment's folder goes with it, and engines are shared by all."""
+    own = spec.compilation.cache if spec.compilation else None
+    for cache in (f"{artifacts}{ENGINES_FOLDER}", own):
+        if cache is None:
+            continue
+        is_engine = re.match(KEY_FOLDER, identity.folder.removeprefix(cache))
+        if cache.startswith(identity.folder) or (identity.folder.startswith(cache) and is_engine):
+            raise InputError(
+                f"{identity.folder} is for compiled engines, so no deployment can have it",
+                fix="another endpoint.name, or another compile.cache",
+            )
 
 
 def _named(key: str, identity: Identity, content: dict[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,12 @@ class DeploymentError(LmiDeployError):
     exit_code = 6
 
 
+class GateError(LmiDeployError):
+    """What was made works, but does not reach what the profile demands of it."""
+
+    exit_code = 4
+
+
 class ApprovalError(LmiDeployError):
     """The plan needs an approval that nobody could give, or has become stale."""
 

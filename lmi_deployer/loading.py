@@ -28,6 +28,13 @@ INVOCATION_SECONDS = 60
 the container has 60 seconds."""
 MIN_VOLUME_GB, MAX_VOLUME_GB = 30, 512
 """VolumeSizeInGB, maximum in the SageMaker service model."""
+JOB_BASE_SECONDS = 3600
+"""For a machine to be found, the image to be pulled and the server's libraries to start."""
+JOB_TRANSFER_SECONDS_PER_GIB = 30
+"""Weights in and the artifact out, at 70 MB/s or better."""
+JOB_SECONDS_PER_GIB = 150
+MAX_JOB_SECONDS = 28 * 24 * 3600
+"""MaxRuntimeInSeconds of a training job. Source: StoppingCondition, SageMaker API reference."""
 
 
 def loading_timeout_seconds(weights: Weights, *, compiles: bool) -> int:
@@ -50,6 +57,24 @@ def startup_timeout_seconds(loading_seconds: int, *, copies: int) -> int:
     The server starts the workers one after the other, each with a loading timeout of its own.
     """
     return min(MAX_STARTUP_SECONDS, loading_seconds * copies + SERVER_START_SECONDS)
+
+
+def compile_limit_seconds(weights: Weights, *, quantizes: bool, has_gate: bool) -> int:
+    """Seconds after which a job that compiles is stopped; whole ten minutes.
+
+    Llama-2-70B (129 GiB) takes 7 to 110 minutes to compile; this allows it three times that, and
+    the same again for calibrating a quantization and for asking two models the gate's prompts.
+    What a job does not use costs nothing.
+    """
+    gib = weights.download_bytes / GIB
+    rounds = 1 + quantizes + has_gate
+    seconds = JOB_BASE_SECONDS + (JOB_TRANSFER_SECONDS_PER_GIB + rounds * JOB_SECONDS_PER_GIB) * gib
+    return min(MAX_JOB_SECONDS, math.ceil(seconds / 600) * 600)
+
+
+def compile_volume_gb(weights: Weights) -> int:
+    """Size of the EBS volume of a job that compiles, in 10**9 bytes."""
+    return math.ceil(disk_bytes(weights, compiles=True) / 1e9) + MIN_VOLUME_GB
 
 
 def disk_bytes(weights: Weights, *, compiles: bool) -> int:

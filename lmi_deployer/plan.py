@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from lmi_deployer.bundle import MANIFEST_FILE, Bundle
 from lmi_deployer.deployment import VERIFIED_TAG, Deployment, Identity
 from lmi_deployer.errors import InputError
-from lmi_deployer.state import IN_FLIGHT, ObservedEndpoint, ObservedState
+from lmi_deployer.state import IN_FLIGHT, ObservedEndpoint, ObservedEngine, ObservedState
 from lmi_deployer.steps import (
     AddTags,
     AwaitEndpoint,
+    CompileEngine,
     CreateEndpoint,
     CreateEndpointConfig,
     CreateModel,
@@ -38,10 +39,18 @@ class Plan:
     steps: tuple[Step, ...]
     observed_digest: str
     """Hash of the state that the plan was made for."""
+    engine: ObservedEngine | None = None
+    """The compiled engine in that state; None where the plan does not depend on it."""
 
 
-def make_plan(wanted: Deployment, observed: ObservedState, *, verify: bool = True) -> Plan:
-    """The steps from what was seen to what is wanted.
+def make_plan(
+    wanted: Deployment,
+    observed: ObservedState,
+    *,
+    verify: bool = True,
+    compiling: CompileEngine | None = None,
+) -> Plan:
+    """The steps from what was seen to what is wanted; `compiling` comes before all others.
 
     What an interrupted run left behind is used where it fits, and removed at the end where it does
     not. Raises InputError when something of the same name was not made for this profile.
@@ -54,6 +63,7 @@ def make_plan(wanted: Deployment, observed: ObservedState, *, verify: bool = Tru
         identity=wanted.identity,
         bundle=wanted.bundle,
         steps=(
+            *((compiling,) if compiling else ()),
             *_making(wanted, observed),
             *moving,
             *_tagging(wanted, observed),
@@ -61,6 +71,7 @@ def make_plan(wanted: Deployment, observed: ObservedState, *, verify: bool = Tru
             *_tidying(wanted, observed),
         ),
         observed_digest=observed.digest,
+        engine=observed.engine,
     )
 
 

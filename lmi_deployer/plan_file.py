@@ -15,14 +15,16 @@ from lmi_deployer.bundle import bundle_from_json
 from lmi_deployer.deployment import Identity
 from lmi_deployer.errors import InputError
 from lmi_deployer.plan import Plan
+from lmi_deployer.state import ObservedEngine
 from lmi_deployer.steps import Step
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 STEP_TYPES: Mapping[str, type[Step]] = {
     kind.__name__: kind
     for kind in (
+        steps.CompileEngine,
         steps.UploadBundle,
         steps.CreateModel,
         steps.CreateEndpointConfig,
@@ -63,6 +65,7 @@ def plan_as_json(saved: SavedPlan) -> dict[str, Any]:
         "missing_bucket": saved.missing_bucket,
         "identity": asdict(plan.identity),
         "observed": plan.observed_digest,
+        "engine": None if plan.engine is None else asdict(plan.engine),
         "steps": [{"step": type(step).__name__, **asdict(step)} for step in plan.steps],
         "bundle": plan.bundle.as_json(),
     }
@@ -96,6 +99,7 @@ def parse_plan(text: str, file: str) -> SavedPlan:
                 bundle=bundle_from_json(document["bundle"]),
                 steps=tuple(_step(item) for item in document["steps"]),
                 observed_digest=str(document["observed"]),
+                engine=_engine(document["engine"]),
             ),
             title=str(document["title"]),
             region=str(document["region"]),
@@ -104,6 +108,10 @@ def parse_plan(text: str, file: str) -> SavedPlan:
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{file} is not a plan that lmi-deploy has saved", fix=fix) from error
+
+
+def _engine(item: Any) -> ObservedEngine | None:
+    return None if item is None else _checked(ObservedEngine, item)
 
 
 def _step(item: Mapping[str, Any]) -> Step:

@@ -49,6 +49,7 @@ TagKey = Annotated[
 TagValue = Annotated[TagText, StringConstraints(max_length=256)]
 PositiveInt = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
+Prompt = Annotated[str, Field(min_length=1, max_length=100_000)]
 OptionValue = str | int | float | bool | None
 """Of a raw key of serving.properties; null leaves the line out, whoever would write it."""
 
@@ -215,6 +216,35 @@ class EndpointSection(Section):
     tags: dict[TagKey, TagValue] | None = None
 
 
+class CompileSection(Section):
+    """Ahead-of-time compilation of engines and graphs."""
+
+    mode: Literal["auto", "aot", "jit"] | None = None
+    """`aot` compiles before deploying. `auto` takes an engine from the cache where there is one.
+    `jit` compiles in the container, at every start."""
+    runner: Literal["sagemaker", "optimization", "docker", "native", "auto"] | None = None
+    """A SageMaker training job; SageMaker's own optimization job; Docker or tensorrt-llm here."""
+    cache: S3Folder | None = None
+    """Where compiled engines are kept; `engines/` below the artifacts when left out."""
+    instance_type: Annotated[str, StringConstraints(pattern=r"^ml\.")] | Auto | None = None
+    """The machine to compile on, with GPUs like those that serve; the profile's own if left out."""
+    spot: bool | None = None
+    """Cheaper, and interrupted when SageMaker needs the machine; training jobs only."""
+    max_seconds: Annotated[int, Field(ge=600, le=2_419_200)] | Auto | None = None
+    """When the job is stopped; SageMaker's own limit is 28 days."""
+
+
+class QualitySection(Section):
+    """A gate for what compiling and quantizing do to the answers."""
+
+    prompts: Annotated[list[Prompt], Field(min_length=1, max_length=200)] | None = None
+    reference: list[str] | None = None
+    """One answer for each prompt; when left out, the weights as stored are asked in the job."""
+    max_new_tokens: Annotated[int, Field(ge=1, le=1024)] | None = None
+    minimum_agreement: Fraction | None = None
+    """Mean share of the reference's tokens before the first difference."""
+
+
 class Settings(Section):
     """Everything that `defaults`, a hardware profile or `--set` may decide."""
 
@@ -238,6 +268,8 @@ class Settings(Section):
     huggingface: HuggingFaceSection | None = None
     neuronx: NeuronxSection | None = None
     endpoint: EndpointSection | None = None
+    compile: CompileSection | None = None
+    quality: QualitySection | None = None
     options: dict[str, OptionValue] | None = None
     """Raw serving.properties keys, laid over the lines that other settings come to."""
 
@@ -265,11 +297,9 @@ class ModelProfile(Section):
 
 
 LATER: dict[str, str] = {
-    "compile": "ahead-of-time compilation",
     "budget": "a cost limit",
     "autoscaling": "autoscaling",
     "schedule": "schedules",
-    "quality": "a quality gate",
     "slo": "a service-level gate",
     "hf_token": "a Hugging Face token at run time; point model.source at a copy on S3 instead",
     "network_isolation": "network isolation",

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
-from lmi_deployer import steps
 from lmi_deployer.findings import Finding, Severity
 from lmi_deployer.findings_report import finding_as_json
 from lmi_deployer.paint import Paint, plain
-from lmi_deployer.plan import Plan
 from lmi_deployer.plan_file import SavedPlan, plan_as_json
 from lmi_deployer.render import PROPERTIES_FILE, properties
 from lmi_deployer.spec import ResolvedSpec, Value
-from lmi_deployer.steps import Step
+from lmi_deployer.step_lines import PAGE_COLUMNS
 
 if TYPE_CHECKING:
+    from lmi_deployer.aot.outlook import Outlook
     from lmi_deployer.sizing.memory import Memory
 
 HOURS_PER_MONTH = 730
 BAR_CHARACTERS = 20
-PAGE_COLUMNS = 100
 SHOWN_ORIGINS = (
     "backend",
     "tensor_parallel_degree",
@@ -30,16 +27,6 @@ SHOWN_ORIGINS = (
     "model.dtype",
     "model_loading_timeout_seconds",
 )
-
-
-@dataclass(frozen=True)
-class StepLine:
-    """One line of a printed plan."""
-
-    sign: str
-    kind: str
-    name: str
-    note: str = ""
 
 
 def header(spec: ResolvedSpec, region: str | None, where: str | None) -> str:
@@ -54,17 +41,26 @@ def header(spec: ResolvedSpec, region: str | None, where: str | None) -> str:
     return "    ".join(part for part in (spec.title, region, container, where) if part)
 
 
-def checks_block(spec: ResolvedSpec, findings: Sequence[Finding], paint: Paint = plain) -> str:
-    """What was checked before planning: the profile, the memory, the rendered file, the engine."""
+def checks_block(
+    spec: ResolvedSpec,
+    findings: Sequence[Finding],
+    paint: Paint = plain,
+    engine: Iterable[tuple[str, str, str]] | None = None,
+) -> str:
+    """What was checked before planning: the profile, the memory, the rendered file, the engine.
+
+    `engine` has (sign, name, text) of what was looked up; without it, what can be told unseen.
+    """
     lines = [
         _check("ok", "profile", f"{spec.file}{_counted(findings)}", paint),
         *_memory_lines(spec, paint),
         _check("ok", "rendered", f"{PROPERTIES_FILE}, {len(properties(spec))} keys", paint),
     ]
-    if spec.support.compiles_at_load:
+    if engine is None and spec.compiles_at_start:
         minutes = spec.endpoint.startup_timeout_seconds // 60
         text = f"compiled in the container at every start, which gets {minutes} min in all"
-        lines.append(_check("--", "engine", text, paint))
+        engine = [("--", "engine", text)]
+    lines += [_check(sign, name, text, paint) for sign, name, text in engine or ()]
     return "\n".join(lines)
 
 
@@ -132,58 +128,6 @@ def _counted(findings: Sequence[Finding]) -> str:
 def _bar(fraction: float) -> str:
     filled = max(0, min(BAR_CHARACTERS, round(fraction * BAR_CHARACTERS)))
     return f"[{'#' * filled}{'-' * (BAR_CHARACTERS - filled)}]"
-
-
-def plan_text(plan: Plan, paint: Paint = plain) -> str:
-    """The steps of a plan, and how many things it creates, changes and deletes."""
-    lines = [step_line(step) for step in plan.steps]
-    counts = {sign: sum(line.sign == sign for line in lines) for sign in "+~-"}
-    total = f"{counts['+']} to create, {counts['~']} to change, {counts['-']} to delete"
-    colors = {"+": "green", "~": "yellow", "-": "red"}
-    rows = [
-        f"  {paint(line.sign, colors.get(line.sign, ''))} {line.kind:<16}  {line.name:<40}  "
-        f"{line.note}".rstrip()
-        for line in lines
-    ]
-    return "\n".join([f"Plan: {total}", *rows])
-
-
-def step_line(step: Step) -> StepLine:  # noqa: C901, PLR0911, PLR0912 - one case a kind of step
-    """One step as a line: "+" creates, "~" changes, "-" deletes, "." waits."""
-    match step:
-        case steps.UploadBundle():
-            return StepLine("+", "bundle", step.folder)
-        case steps.CreateModel():
-            return StepLine("+", "sagemaker_model", str(step.request["ModelName"]))
-        case steps.CreateEndpointConfig():
-            name = str(step.request["EndpointConfigName"])
-            variant = step.request["ProductionVariants"][0]
-            machines = f"{variant['InitialInstanceCount']} x {variant['InstanceType']}"
-            return StepLine("+", "endpoint_config", name, machines)
-        case steps.CreateEndpoint():
-            return StepLine("+", "endpoint", str(step.request["EndpointName"]))
-        case steps.UpdateEndpoint():
-            note = f"{step.previous_config} -> {step.endpoint_config}"
-            return StepLine("~", "endpoint", step.endpoint, note)
-        case steps.AddTags():
-            return StepLine("~", f"{step.kind} tags", step.name, ", ".join(step.tags))
-        case steps.SettleEndpoint():
-            return StepLine(".", "wait", step.endpoint, f"it is {step.status}")
-        case steps.AwaitEndpoint():
-            return StepLine(".", "wait", step.endpoint, "until it is InService")
-        case steps.VerifyEndpoint():
-            return StepLine(".", "verify", step.endpoint, "one small request")
-        case steps.DeleteEndpoint():
-            return StepLine("-", "endpoint", step.endpoint, step.reason)
-        case steps.DeleteEndpointConfig():
-            return StepLine("-", "endpoint_config", step.endpoint_config)
-        case steps.DeleteModel():
-            return StepLine("-", "sagemaker_model", step.model)
-        case steps.DeleteObjects():
-            more = len(step.uris) - 1
-            return StepLine("-", "object", step.uris[0], f"and {more} more" if more else "")
-        case _:
-            assert_never(step)
 
 
 def cost_text(spec: ResolvedSpec, region: str) -> str:
@@ -286,11 +230,15 @@ def _memory_as_json(spec: ResolvedSpec) -> dict[str, Any] | None:
 
 
 def saved_plan_as_json(
-    saved: SavedPlan, spec: ResolvedSpec, findings: Iterable[Finding]
+    saved: SavedPlan,
+    spec: ResolvedSpec,
+    findings: Iterable[Finding],
+    outlook: Outlook | None = None,
 ) -> dict[str, Any]:
     """What `plan -o json` prints: the plan as it would be saved, the spec and its findings."""
     return {
         **plan_as_json(saved),
+        "compiled": None if outlook is None else outlook.as_json(),
         "spec": {**spec_as_json(spec), **_price_as_json(spec, saved.region)},
         "findings": [finding_as_json(finding) for finding in findings],
     }

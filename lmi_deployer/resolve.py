@@ -19,6 +19,7 @@ from lmi_deployer.catalog.rows import (
 from lmi_deployer.findings import ProfileError
 from lmi_deployer.hardware import MergedProfile
 from lmi_deployer.profile import QuantizeSection
+from lmi_deployer.resolving.compilation import compiles_ahead, may_compile_ahead, with_compilation
 from lmi_deployer.resolving.deciding import Decisions
 from lmi_deployer.resolving.endpoint import make_endpoint
 from lmi_deployer.resolving.fitting import choose_method, decide_by_memory, standing
@@ -75,6 +76,10 @@ class _Resolver:
 
     def spec(self) -> ResolvedSpec:
         """The decided spec."""
+        return with_compilation(self._served(), self._decisions)
+
+    def _served(self) -> ResolvedSpec:
+        """Everything about serving."""
         written = self._merged.get("quantize")
         if written != "auto":
             return self._attempt(written.method if isinstance(written, QuantizeSection) else None)
@@ -118,7 +123,14 @@ class _Resolver:
         support = container.backends[backend]
         max_input_len, max_output_len = self._lengths()
         dtype = decisions.decide("model.dtype", lambda: rules.dtype(support, gpu, facts, method))
-        weights = make_weights(decisions, support, facts, dtype, method)
+        weights = make_weights(
+            decisions,
+            support,
+            facts,
+            dtype,
+            method,
+            compiles_ahead=may_compile_ahead(decisions, container, backend),
+        )
         case = self._case(backend, weights, max_input_len, max_output_len)
 
         degree = decisions.decide(
@@ -138,9 +150,9 @@ class _Resolver:
             self._container, self._instance, case.backend, case.support
         )  # fmt: skip
         copies = max(1, case.devices // degree)
-        endpoint = make_endpoint(
-            decisions, weights, instance, copies=copies, compiles=support.compiles_at_load
-        )
+        is_ahead = compiles_ahead(decisions, container, backend)
+        compiles = support.compiles_at_load and not is_ahead
+        endpoint = make_endpoint(decisions, weights, instance, copies=copies, compiles=compiles)
         batch, timeout = self._batch(support), self._merged.settings.predict_timeout_seconds
         settings: dict[str, Value | None] = {
             "tensor_parallel_degree": degree,

@@ -24,6 +24,7 @@ VALUE_FIXES: Mapping[str, str] = {
     "quantize": "a mapping, such as quantize: {method: awq}",
     "source": "a folder of safetensors files, such as s3://bucket/falcon-7b/",
     "artifacts": "such as s3://bucket/lmi-deploy/",
+    "cache": "such as s3://bucket/engines/",
 }
 """Last key of a path: what usually is wrong with a value there."""
 _NAMES_ONLY = "a short one of lower-case letters, digits and hyphens"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lmi_deployer.catalog.rows import (
     Backend,
@@ -19,6 +19,7 @@ from lmi_deployer.catalog.rows import (
 from lmi_deployer.findings import Place
 
 if TYPE_CHECKING:
+    from lmi_deployer.catalog.compiler_rows import Compiler
     from lmi_deployer.hardware import Origin
     from lmi_deployer.model_facts import ModelFacts
     from lmi_deployer.sizing.memory import Memory
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from lmi_deployer.sizing.setup import Setup
 
 GIB = 1024**3
+PIPELINE_PARALLEL_DEGREE = "option.pipeline_parallel_degree"
 Value = str | int | float | bool
 
 
@@ -65,6 +67,48 @@ class Endpoint:
     """None on instance types with local disks, which refuse a volume size."""
 
 
+Runner = Literal["sagemaker", "optimization", "docker", "native"]
+CompileMode = Literal["auto", "aot", "jit"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """What the answers of a compiled model have to agree with."""
+
+    prompts: tuple[str, ...]
+    reference: tuple[str, ...] | None
+    """One answer for each prompt; None asks the weights as they are stored, in the same job."""
+    max_new_tokens: int
+    minimum_agreement: float
+    """0 to 1: the mean share of the reference's tokens before the first difference."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compilation:
+    """How the weights of a spec are compiled ahead of time."""
+
+    mode: CompileMode
+    """`aot` compiles before deploying; `auto` takes a compiled artifact where there is one, and
+    leaves it to the container where not; `jit` always leaves it to the container."""
+    runner: Runner
+    compiler: Compiler
+    cache: str | None
+    """S3 folder; None for `engines/` below the artifacts."""
+    instance: InstanceType
+    """The machine that compiles; its GPUs are of the architecture that serves."""
+    is_spot: bool
+    max_seconds: int
+    """When a job is stopped."""
+    volume_gb: int | None
+    """Of the job's machine; None on instance types with local disks."""
+    quality: Quality | None
+
+    @property
+    def is_local(self) -> bool:
+        """True where the machine that the command runs on compiles, with its own token."""
+        return self.runner in {"docker", "native"}
+
+
 def device_count(instance: InstanceType, gpu: Gpu) -> int:
     """How many GPUs, or NeuronCores, an instance has: what a tensor parallel degree counts."""
     return instance.gpu_count * (gpu.neuron_cores or 1)
@@ -96,6 +140,8 @@ class ResolvedSpec:
     """Raw properties that the profile lays over the rest; None leaves a line out."""
     endpoint: Endpoint
     origin: Mapping[str, Origin]
+    compilation: Compilation | None = None
+    """None where the backend loads weights as they are."""
 
     @property
     def title(self) -> str:
@@ -106,6 +152,23 @@ class ResolvedSpec:
     def device_count(self) -> int:
         """What a tensor parallel degree counts: the instance's GPUs, or its NeuronCores."""
         return device_count(self.instance, self.gpu)
+
+    @property
+    def pipeline_parallel_degree(self) -> int:
+        """Stages that the layers are split into: a raw option where one is written, else 1."""
+        written = str(self.options.get(PIPELINE_PARALLEL_DEGREE, ""))
+        return max(1, int(written)) if written.isdecimal() else 1
+
+    @property
+    def ranks(self) -> int:
+        """Devices of one copy, each with its own part of what is compiled."""
+        return self.tensor_parallel_degree * self.pipeline_parallel_degree
+
+    @property
+    def compiles_at_start(self) -> bool:
+        """True where the container is left to compile the weights each time it starts."""
+        is_ahead = self.compilation is not None and self.compilation.mode == "aot"
+        return self.support.compiles_at_load and not is_ahead
 
     @property
     def copies(self) -> int:

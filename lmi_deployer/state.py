@@ -34,6 +34,24 @@ class ObservedEndpoint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ObservedEngine:
+    """What lies in the folder of a compiled engine; it is shared, and no deployment's own."""
+
+    folder: str
+    manifest_sha256: str | None
+    """None where no artifact has been committed."""
+    problems: tuple[str, ...] = ()
+    """What keeps a committed one from being whole."""
+
+    def __str__(self) -> str:
+        if self.manifest_sha256 is None:
+            return "not there"
+        if self.problems:
+            return f"damaged ({'; '.join(self.problems)})"
+        return f"there (manifest {self.manifest_sha256[:8]})"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ObservedState:
     """Everything on AWS that carries the name or the tags of one deployment."""
 
@@ -48,6 +66,8 @@ class ObservedState:
     """Things of the same name that were not made for this hardware profile."""
     missing_bucket: str | None = None
     """The bucket of the deployment's folder, where there is none."""
+    engine: ObservedEngine | None = None
+    """The compiled engine that is used, or left unused; None where that changes nothing."""
 
     @property
     def digest(self) -> str:

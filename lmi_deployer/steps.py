@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from lmi_deployer.deployment import Request
 
 Kind = Literal["model", "endpoint-config", "endpoint"]
 """What can be tagged, as it is called in an ARN."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompileEngine:
+    """Compile an engine ahead of time, and commit it to the cache; it costs money on SageMaker."""
+
+    key: str
+    cache: str
+    """S3 folder of all engines; `artifact.manifest.folder_of` gives this one's."""
+    runner: Literal["sagemaker", "optimization", "docker", "native"]
+    image_uri: str
+    job: Mapping[str, Any]
+    """What the entry point is told: `entry_point.job.Job` as plain data."""
+    properties: str
+    """serving.properties for the compile script."""
+    request: Request | None = None
+    """CreateTrainingJob or CreateOptimizationJob, without the name; None for local runners."""
+    note: str = ""
+    """Where, how long and at what price, for people."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +133,7 @@ class DeleteObjects:
     uris: tuple[str, ...]
 
 
-Step = (
+AwsStep = (
     UploadBundle
     | CreateModel
     | CreateEndpointConfig
@@ -129,3 +148,5 @@ Step = (
     | DeleteModel
     | DeleteObjects
 )
+"""A step that one call or one wait on AWS comes to."""
+Step = CompileEngine | AwsStep

@@ -7,6 +7,7 @@ from lmi_deployer.deployment import Deployment, Target, make_deployment
 from lmi_deployer.hardware import load_profile, merge
 from lmi_deployer.resolve import resolve
 from lmi_deployer.spec import ResolvedSpec
+from lmi_deployer.steps import CompileEngine
 
 PROFILE = """\
 apiVersion: lmi-deploy/v1
@@ -38,3 +39,16 @@ def make_spec(*overrides: str, text: str = PROFILE, hardware: str = "g5") -> Res
 def a_deployment(*overrides: str, target: Target = TARGET) -> Deployment:
     """What that spec should look like on AWS."""
     return make_deployment(make_spec(*overrides), target)
+
+
+def a_compile_step() -> CompileEngine:
+    """A step that compiles an engine with a training job."""
+    return CompileEngine(
+        key="0123456789abcdef" * 4,
+        cache="s3://acme-models/engines/",
+        runner="sagemaker",
+        image_uri="djl-inference:0.25.0",
+        job={"inputs": {"kind": "trt_engine"}, "max_seconds": 7200},
+        properties="",
+        note="training job on ml.g5.2xlarge, 20 to 110 min, $8 to $46",
+    )

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lmi_deployer.catalog.rows import (
+    Backend,
     Container,
     Gpu,
     Host,
@@ -23,12 +24,17 @@ from lmi_deployer.catalog.typed import typed
 from lmi_deployer.errors import InputError
 from lmi_deployer.nearest import did_you_mean
 
+if TYPE_CHECKING:
+    from lmi_deployer.catalog.compiler_rows import Compiler
+
 DOCKER_REPOSITORY = "djl-inference"
 """ECR repository of every LMI image. Source: image tables of the SageMaker Python SDK."""
 CONTAINERS = "containers"
 """A table that has a file for each row, as a run needs one container or two."""
 MODELS = "models"
 """A table that has a file for each organisation of the Hub, and a list of all ids."""
+COMPILERS = "compilers"
+"""A table whose rows have two names: the version and the backend."""
 
 _COMPILED = Path(__file__).with_name("compiled")  # importlib.resources would take longer to import
 
@@ -52,6 +58,20 @@ def container(version: str) -> Container:
     if version not in names(CONTAINERS):
         raise InputError(f"unknown container version {version!r}", fix=_version_meant(version))
     return typed(Container, _compiled(f"{CONTAINERS}/{version}"))
+
+
+@cache
+def compiler(version: str, backend: Backend) -> Compiler | None:
+    """How a backend of one LMI version compiles ahead of time; None where it does nothing alike.
+
+    Its `refused` says why a way that exists must not be taken.
+    """
+    row = _compiled(COMPILERS).get(version, {}).get(backend)
+    if row is None:
+        return None
+    from lmi_deployer.catalog.compiler_rows import Compiler  # most commands compile nothing
+
+    return typed(Compiler, row)
 
 
 def _version_meant(version: str) -> str:
@@ -135,6 +155,8 @@ def organisation(model_id: str) -> str:
 
 def names(table: str) -> tuple[str, ...]:
     """Every row's name, in the order of its file."""
+    if table == COMPILERS:
+        return tuple(raw_rows(table))
     return tuple(_compiled(f"{CONTAINERS}/index" if table == CONTAINERS else table))
 
 
@@ -145,4 +167,10 @@ def raw_rows(table: str) -> dict[str, Any]:
     if table == MODELS:
         return {name: raw_model(name) for name in names(MODELS)}
     rows: dict[str, Any] = _compiled(table)
+    if table == COMPILERS:
+        return {
+            f"{version}/{backend}": {"version": version, "backend": backend, **row}
+            for version, of_version in rows.items()
+            for backend, row in of_version.items()
+        }
     return rows

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from lmi_deployer.catalog import organisation, rows
 from lmi_deployer.catalog.code_rows import CodeRow
+from lmi_deployer.catalog.compile_time_rows import CompileTime
 from lmi_deployer.catalog.compiling import Compiler
 from lmi_deployer.catalog.migration_rows import compile_migrations
 from lmi_deployer.catalog.performance_rows import PerformanceRow
@@ -37,6 +38,7 @@ TABLES: Mapping[str, tuple[str, TypeAdapter[Any]]] = {
     "memory": ("name", TypeAdapter(list[EngineMemory])),
     "codes": ("code", TypeAdapter(list[CodeRow])),
     "performance": ("name", TypeAdapter(list[PerformanceRow])),
+    "compile_times": ("name", TypeAdapter(list[CompileTime])),
 }
 """Table that does not depend on LMI versions: (the column that names a row, its rows' class)."""
 
@@ -63,6 +65,7 @@ def compile_versions(folder: Path = HERE) -> dict[str, str]:
         "containers/index.json": as_json(order),
         **{f"containers/{name}.json": as_json(compiler.container(name)) for name in order},
         **{f"lint/{name}.json": as_json(compiler.lint(name)) for name in order},
+        "compilers.json": as_json(compiler.compilers()),
         "migrations.json": as_json(compile_migrations(folder, order)),
         "options.json": as_json(compiler.options()),
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lmi_deployer.catalog.backend_rows import BackendRow
+from lmi_deployer.catalog.compiler_rows import CompilerRow
 from lmi_deployer.catalog.option_rows import (
     Combination,
     Handler,
@@ -45,6 +46,18 @@ class AtVersion:
             if self._covers(row.versions):
                 self._require(row.backend not in rows, f"backends.yaml has {row.backend} twice")
                 rows[row.backend] = row
+        return rows
+
+    @property
+    def compilers(self) -> dict[Backend, CompilerRow]:
+        """How the version's backends compile ahead of time, for those that do."""
+        rows: dict[Backend, CompilerRow] = {}
+        for row in self.sources.compilers:
+            if self._covers(row.versions):
+                name = row.backend
+                self._require(name not in rows, f"compilers.yaml has {name} twice")
+                self._require(name in self.backends, f"there is no {name} to compile for")
+                rows[name] = row
         return rows
 
     @cached_property

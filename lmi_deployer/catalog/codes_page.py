@@ -20,6 +20,7 @@ GROUPS: Mapping[str, str] = {
     "3": "Settings that the server reads",
     "4": "The model",
     "5": "Several hardware profiles",
+    "6": "Ahead-of-time compilation",
 }
 """First digit of a code: what its group is about."""
 INTRODUCTION = """\

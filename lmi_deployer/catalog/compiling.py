@@ -76,6 +76,18 @@ class Compiler:
             "server": compile_server(version, self.sources.order, self.sources.servers),
         }
 
+    def compilers(self) -> Document:
+        """The rows of compiler_rows.Compiler, by version and backend."""
+        found = {version: at.compilers for version, at in self.at.items()}
+        return {
+            version: {
+                backend: plain(row, exclude={"backend", "versions", "checked"})
+                for backend, row in rows.items()
+            }
+            for version, rows in found.items()
+            if rows
+        }
+
     def options(self) -> Document:
         """Every row of the option catalog, by key."""
         return {key: plain(option) for key, option in self.sources.options.items()}

@@ -226,6 +226,10 @@ class InstanceType(SourcedRow):
     is_volume_size_settable: bool
     hosting: bool
     """True when CreateEndpointConfig takes the type."""
+    training: bool
+    """True when CreateTrainingJob takes the type."""
+    optimization: bool
+    """True when CreateOptimizationJob makes something for the type."""
     endpoint_quota_code: str | None = None
     cpu_architecture: Literal["x86_64", "arm64"] = "x86_64"
     """LMI images are built for x86_64 only."""

@@ -15,6 +15,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from lmi_deployer.catalog.backend_rows import BackendRow, HandlerRow
+from lmi_deployer.catalog.compiler_rows import CompilerRow
 from lmi_deployer.catalog.option_rows import Combination, Option, Replacement, Variable
 from lmi_deployer.catalog.rows import ContainerRow, Row
 from lmi_deployer.catalog.server_rows import Server
@@ -38,6 +39,7 @@ class Sources:
     variables: tuple[Variable, ...]
     combinations: tuple[Combination, ...]
     servers: tuple[Server, ...]
+    compilers: tuple[CompilerRow, ...] = ()
     _covered: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -67,6 +69,7 @@ def read_sources(folder: Path) -> Sources:
         variables=tuple(_rows(folder / "environment.yaml", Variable)),
         combinations=tuple(_rows(folder / "combinations.yaml", Combination)),
         servers=tuple(_rows(folder / "servers.yaml", Server)),
+        compilers=tuple(_rows(folder / "compilers.yaml", CompilerRow)),
     )
 
 

@@ -6,7 +6,7 @@ be checked because a fact is missing says so (LMI403); none passes silently.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from lmi_deployer.catalog import region_set
 from lmi_deployer.checks import hardware, memory, model, options, settings
@@ -16,7 +16,19 @@ from lmi_deployer.spec import ResolvedSpec
 
 __all__ = ["RULES", "Rule", "check", "check_region", "profile_key"]
 
+COMPILING = ("compile.", "quality.")
+"""Beginnings of the keys of the profile that are about compiling ahead of time."""
 Rule = Callable[[ResolvedSpec], Iterable[Finding]]
+
+
+def compiling_ahead_works(spec: ResolvedSpec) -> Iterator[Finding]:
+    """LMI601 to LMI609, which are all about what somebody wrote."""
+    if any(key.startswith(COMPILING) and not spec.origin[key].rule for key in spec.origin):
+        from lmi_deployer.checks.compilation import RULES
+
+        for rule in RULES:
+            yield from rule(spec)
+
 
 RULES: tuple[Rule, ...] = (
     options.settings_the_backend_reads,
@@ -37,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     hardware.engine_is_compiled_at_start,
     model.facts_are_known,
     model.the_model_agrees_with_itself,
+    compiling_ahead_works,
 )
 
 

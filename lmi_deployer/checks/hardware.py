@@ -7,11 +7,7 @@ from collections.abc import Iterator
 from lmi_deployer.checks.about import about
 from lmi_deployer.findings import Finding
 from lmi_deployer.loading import INVOCATION_SECONDS, disk_bytes
-from lmi_deployer.spec import GIB, ResolvedSpec
-
-COMPILE_HOST_FACTOR = 2
-SAFE_HOST_FRACTION = 0.75
-"""The server, the cache of files and the system need the rest of the host's memory."""
+from lmi_deployer.spec import ResolvedSpec
 
 
 def weights_fit_on_the_disk(spec: ResolvedSpec) -> Iterator[Finding]:
@@ -21,27 +17,24 @@ def weights_fit_on_the_disk(spec: ResolvedSpec) -> Iterator[Finding]:
         problem = f"the catalog does not know the disk of {spec.instance.name}"
         yield about(spec, "LMI403", problem, key="instance_type", severity="warning")
         return
-    needed_gb = disk_bytes(spec.weights, compiles=spec.support.compiles_at_load) / 1e9
+    needed_gb = disk_bytes(spec.weights, compiles=spec.compiles_at_start) / 1e9
     if needed_gb > disk_gb:
         problem = f"loading takes about {needed_gb:.0f} GB of disk; there are {disk_gb:.0f}"
         yield about(spec, "LMI204", problem, key="instance_type", fix="a larger instance type")
 
 
 def host_can_compile(spec: ResolvedSpec) -> Iterator[Finding]:
-    """LMI210: building an engine holds the weights in host memory about twice.
+    """LMI210: building an engine holds the weights in host memory about twice."""
+    if not spec.compiles_at_start or spec.image.accelerator != "gpu":
+        return
+    from lmi_deployer.rules.compilation import has_host_memory, needed_host_gib
 
-    Source: TensorRT-LLM issue 2093, and the tuning guide of LMI 0.26, which compiles a 7B model
-    for a machine of 32 GiB on a larger one.
-    """
-    needed = COMPILE_HOST_FACTOR * spec.weights.download_bytes / GIB
-    has = spec.instance.host_memory_gib
-    if (
-        spec.support.compiles_at_load
-        and spec.image.accelerator == "gpu"
-        and needed > SAFE_HOST_FRACTION * has
-    ):
+    if not has_host_memory(spec.instance, spec.weights):
+        needed, has = needed_host_gib(spec.weights), spec.instance.host_memory_gib
         problem = f"compiling holds about {needed:.0f} GiB in host memory; there are {has:.0f}"
         fix = "a larger instance type"
+        if spec.compilation is not None:
+            fix += ", or compile.mode: aot with a larger compile.instance_type"
         yield about(spec, "LMI210", problem, key="instance_type", fix=fix, severity="warning")
 
 
@@ -57,7 +50,7 @@ def requests_find_a_slot(spec: ResolvedSpec) -> Iterator[Finding]:
 
 def engine_is_compiled_at_start(spec: ResolvedSpec) -> Iterator[Finding]:
     """LMI106: every start and every scale-out waits for the compilation."""
-    if spec.support.compiles_at_load:
+    if spec.compiles_at_start:
         minutes = spec.endpoint.startup_timeout_seconds // 60
         problem = f"each start compiles the model first; starting gets {minutes} minutes in all"
         yield about(spec, "LMI106", problem, key="backend", severity="note")

@@ -92,20 +92,28 @@ def weights_can_be_downloaded(spec: ResolvedSpec) -> Iterator[Finding]:
     weights = spec.weights
     if weights.source is not None:
         return
+    compilation = spec.compilation
+    is_ahead = compilation is not None and compilation.mode == "aot"
     if weights.facts and weights.facts.is_gated:
-        problem = f"{weights.model_id} is gated; the container cannot download it without a token"
         fix = "copy the weights to S3 and set model.source"
-        yield about(spec, "LMI402", problem, key="model.id", fix=fix)
-    if weights.revision is not None:
+        if compilation is not None and is_ahead and compilation.is_local:
+            problem = f"{weights.model_id} is gated; compiling here needs a token that may read it"
+            fix = f"HF_TOKEN, or `hf auth login`; or {fix}"
+            yield about(spec, "LMI402", problem, key="model.id", fix=fix, severity="warning")
+        else:
+            what = f"{weights.model_id} is gated; the container cannot download it without a token"
+            yield about(spec, "LMI402", what, key="model.id", fix=fix)
+    is_read = "revision" in spec.support.property_names
+    if weights.revision is not None and (is_read or is_ahead):
         return
     fix = "point model.source at a copy on S3"
-    if "revision" in spec.support.property_names:
+    if is_read:
         fix = f"`lmi-deploy lock`, or set model.revision to a commit, or {fix}"
     if spec.settings.get("trust_remote_code"):
         problem = "the model runs Python code from the hub, from whatever commit is newest"
         key = "model.trust_remote_code"
         yield about(spec, "LMI404", problem, key=key, fix=fix, severity="warning")
-    else:
+    elif not is_ahead:  # LMI606 says it then
         problem = "the container downloads whatever commit is newest when it starts"
         yield about(spec, "LMI107", problem, key="model.id", fix=fix, severity="note")
 

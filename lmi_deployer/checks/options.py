@@ -24,6 +24,8 @@ def settings_the_backend_reads(spec: ResolvedSpec) -> Iterator[Finding]:
         problem = f"{spec.backend} on LMI {spec.container.version} does not read {name}"
         if name == "revision":
             fix = "copy the revision to S3 and set model.source, or leave the revision out"
+            if spec.compilation is not None:
+                fix = f"compile.mode: aot, which compiles that revision; or {fix}"
         else:
             readers = [
                 backend

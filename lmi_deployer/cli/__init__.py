@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 COMMANDS: Mapping[str, str] = {
     "up": "Deploy a model: check, plan, ask, apply, wait, verify. The default command.",
+    "compile": "Compile an engine ahead of time, in Docker or as a SageMaker job.",
     "down": "Remove everything that `up` made.",
     "plan": "Show what `up` would do; change nothing.",
     "apply": "Run exactly a saved plan, unless AWS has changed since.",
@@ -37,6 +38,7 @@ COMMANDS: Mapping[str, str] = {
     "explain": "Explain a finding, an option of the container, or the values of a profile.",
     "size": "Say whether a model fits a machine, and how much memory is left for requests.",
     "recommend": "Rank what to serve a model on: instance types, backends, degrees, quantization.",
+    "cache": "List, verify and prune the cache of compiled engines.",
     "status": "Show what is deployed, and whether it is up to date.",
     "invoke": "Send one prompt to an endpoint.",
     "catalog": "List containers, options, instance types, prices, GPUs, models and regions.",

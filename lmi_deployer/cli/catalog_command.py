@@ -39,6 +39,18 @@ def _readers(row: Row) -> str:
     return ", ".join(readers)
 
 
+def _script(row: Row) -> str:
+    return "refused" if row.get("refused") else str(row["script"].rpartition("/")[2])
+
+
+def _runners(row: Row) -> str:
+    if row.get("refused"):
+        return "-"
+    more = ["native"] if row.get("builds_natively") else []
+    more += ["optimization"] if row.get("has_optimization_jobs") else []
+    return ", ".join(["sagemaker", "docker", *more])
+
+
 TABLES: Mapping[str, tuple[str, tuple[tuple[str, Callable[[Row], str]], ...]]] = {
     "containers": (
         "containers",
@@ -77,6 +89,16 @@ TABLES: Mapping[str, tuple[str, tuple[tuple[str, Callable[[Row], str]], ...]]] =
             ("SETTING", lambda row: row.get("setting") or "-"),
             ("MEANING", lambda row: row["meaning"]),
             ("READ BY", _readers),
+        ),
+    ),
+    "compilers": (
+        "compilers",
+        (
+            ("VERSION", lambda row: row["version"]),
+            ("BACKEND", lambda row: row["backend"]),
+            ("MAKES", lambda row: row["kind"]),
+            ("SCRIPT", _script),
+            ("RUNNERS", _runners),
         ),
     ),
     "gpus": (
@@ -156,7 +178,10 @@ def _show(kind: str, name: str | None, *, is_json: bool) -> None:
     rows = catalog.raw_rows(table)
     if kind == "instances":
         rows = {key: {**row, "price": _price_of(key)} for key, row in rows.items()}
-    if name is not None:
+    below = {key: row for key, row in rows.items() if key.startswith(f"{name}/")}
+    if below and kind == "compilers":
+        print_json(below)  # a version without a backend names all of its rows
+    elif name is not None:
         if name not in rows:
             begun = [key for key in rows if key.startswith(name)]
             fix = f"one of {', '.join(begun)}" if len(begun) > 1 else did_you_mean(name, rows)

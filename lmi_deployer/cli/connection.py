@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 SANDBOX_REGION = "us-east-1"
 SANDBOX_POLL_SECONDS = 0.05
+HOW_TO_KEEP = """\
+This sandbox ended with the command. To keep one for several commands:
+  lmi-deploy sandbox serve      in another terminal
+or the same command with --sandbox-state FILE."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,16 +49,25 @@ def connected(options: AwsOptions) -> Iterator[Connection]:
             yield connection
         return
     from lmi_deployer.apply import Clock
-    from lmi_deployer.edges.aws import Aws
-    from lmi_deployer.edges.aws_calls import AwsSettings
 
-    settings = AwsSettings(
+    aws = _aws(
         region=options.region,
         aws_profile=options.aws_profile,
         role_arn=options.role,
         artifacts=options.artifacts,
     )
-    yield Connection(aws=Aws(settings), clock=Clock(), where=None, ends_with_command=False)
+    yield Connection(aws=aws, clock=Clock(), where=None, ends_with_command=False)
+
+
+def _aws(**settings: str | None) -> Aws:
+    """An account. boto3 is imported without the garbage collector, which would find nothing."""
+    gc.disable()
+    try:
+        from lmi_deployer.edges.aws import Aws
+        from lmi_deployer.edges.aws_calls import AwsSettings
+    finally:
+        gc.enable()
+    return Aws(AwsSettings(**settings))
 
 
 @contextmanager
@@ -86,10 +100,8 @@ def _to_sandbox(
     sandbox: SandboxSettings, options: AwsOptions, where: str, *, ends_with_command: bool
 ) -> Connection:
     from lmi_deployer.apply import Clock
-    from lmi_deployer.edges.aws import Aws
-    from lmi_deployer.edges.aws_calls import AwsSettings
 
-    settings = AwsSettings(
+    aws = _aws(
         region=sandbox.region,
         endpoint_url=sandbox.endpoint_url,
         access_key_id=sandbox.access_key_id,
@@ -98,7 +110,7 @@ def _to_sandbox(
         artifacts=options.artifacts,
     )
     return Connection(
-        aws=Aws(settings),
+        aws=aws,
         clock=Clock(poll_seconds=SANDBOX_POLL_SECONDS),
         where=where,
         ends_with_command=ends_with_command,

@@ -19,6 +19,7 @@ from lmi_deployer.cli.pages import steps_page
 from lmi_deployer.cli.running import Run, approve
 from lmi_deployer.edges.aws import Aws
 from lmi_deployer.plan_file import SavedPlan
+from lmi_deployer.serving import engines_used
 
 
 @click.command("down")
@@ -49,17 +50,25 @@ def command(
             click.echo(steps_page(item, connection.where), err=as_json)
         if pending:
             approve(pending, yes=yes)
+        engines: dict[str, tuple[str, ...]] = {}
         for item in pending:
+            engines[item.plan.identity.deployment] = engines_used(item.plan, connection.aws)
             Run(item, connection, progress(quiet=quiet)).go()
             if not as_json:
                 click.echo(f"{item.title}: removed")
+            for uri in engines[item.plan.identity.deployment]:
+                say(f"{uri} stays, since others may use it; `lmi-deploy cache prune` deletes it")
         for item in saved:
             for name in [] if item.plan.steps else connection.aws.renamed(item.plan.identity):
                 hint = f"`lmi-deploy down {name}` removes it"
                 say(f"endpoint {name} was made for {item.title} as well; {hint}")
     if as_json:
         removed = [
-            {"endpoint": item.plan.identity.deployment, "removed": bool(item.plan.steps)}
+            {
+                "endpoint": item.plan.identity.deployment,
+                "removed": bool(item.plan.steps),
+                "engines_left": list(engines.get(item.plan.identity.deployment, ())),
+            }
             for item in saved
         ]
         print_document(sandbox=where.sandbox, deployments=removed)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,10 +14,12 @@ from lmi_deployer import api, live, report
 from lmi_deployer.cli.connection import connected
 from lmi_deployer.cli.options import AwsOptions, aws_options, model_argument, output_option
 from lmi_deployer.cli.output import print_document, say
-from lmi_deployer.cli.pages import plan_page, unknown_plan_page
+from lmi_deployer.cli.pages import plan_page, same_arguments, unknown_plan_page
+from lmi_deployer.cli.sandbox_weights import stock
 from lmi_deployer.edges.files import write_text
 from lmi_deployer.errors import CredentialsError, InputError
 from lmi_deployer.findings import Finding
+from lmi_deployer.live import Proposal
 from lmi_deployer.plan_file import plan_as_json
 from lmi_deployer.spec import ResolvedSpec
 
@@ -50,47 +54,65 @@ def command(
 ) -> int:
     """Show what `up` would do, and change nothing."""
     decided = api.decide(model, hardware, overrides)
+    asked = Asked(model, overrides, where, verify=not no_smoke)
     if out is not None and offline:
         raise InputError("--out saves a plan for a live account", fix="leave --offline out")
     if out is not None and len(decided) != 1:
         raise InputError("--out saves one plan", fix="-p with one hardware profile")
     if offline:
-        show_offline(decided, where, as_json=output == "json", verify=not no_smoke)
+        show_offline(decided, asked, as_json=output == "json")
         return CHANGES if exit_code else 0
     try:
         with connected(where) as connection:
+            for spec, _ in decided:
+                stock(spec, connection)
+            proposals = live.plan_each(
+                [spec for spec, _ in decided],
+                lambda spec: live.plan_up(spec, connection.aws, verify=not no_smoke),
+            )
             planned = [
-                (live.plan_up(spec, connection.aws, verify=not no_smoke), spec, notes)
-                for spec, notes in decided
+                (proposal, notes) for proposal, (_, notes) in zip(proposals, decided, strict=True)
             ]
     except CredentialsError:
-        show_offline(decided, where, as_json=output == "json", verify=not no_smoke)
+        show_offline(decided, asked, as_json=output == "json")
         raise
     if out is not None:
-        write_text(out, json.dumps(plan_as_json(planned[0][0]), indent=2) + "\n")
+        write_text(out, json.dumps(plan_as_json(planned[0][0].saved), indent=2) + "\n")
         say(f"saved to {out}; run it with: lmi-deploy apply {out}{where.place}")
     if output == "json":
-        plans = [report.saved_plan_as_json(*item) for item in planned]
+        plans = [_as_json(*item) for item in planned]
         print_document(sandbox=where.sandbox, live_state="known", plans=plans)
     else:
-        for saved, spec, notes in planned:
-            if saved.plan.steps:
-                click.echo(plan_page(saved, spec, notes, connection.where))
+        for proposal, notes in planned:
+            if proposal.saved.plan.steps:
+                arguments = same_arguments(model, proposal.spec, overrides, where)
+                click.echo(plan_page(proposal, notes, connection.where, arguments=arguments))
             else:
-                click.echo(connection.marked(f"{spec.title} is up to date: nothing to do"))
-    has_changes = any(saved.plan.steps for saved, _, _ in planned)
+                title = proposal.saved.title
+                click.echo(connection.marked(f"{title} is up to date: nothing to do"))
+    has_changes = any(proposal.saved.plan.steps for proposal, _ in planned)
     return CHANGES if exit_code and has_changes else 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line said, as far as a plan without an account needs it."""
+
+    model: str
+    overrides: tuple[str, ...]
+    where: AwsOptions
+    verify: bool
 
 
 def show_offline(
     decided: list[tuple[ResolvedSpec, tuple[Finding, ...]]],
-    where: AwsOptions,
+    asked: Asked,
     *,
     as_json: bool,
-    verify: bool,
     err: bool = False,
 ) -> None:
     """Show the plans for an account that cannot be read, as if nothing were there."""
+    where = asked.where
     planned = [
         (
             live.plan_offline(
@@ -98,19 +120,24 @@ def show_offline(
                 where.region or configured_region(),
                 role=where.role,
                 artifacts=where.artifacts,
-                verify=verify,
+                verify=asked.verify,
             ),
-            spec,
             notes,
         )
         for spec, notes in decided
     ]
     if as_json:
-        plans = [report.saved_plan_as_json(*item) for item in planned]
+        plans = [_as_json(*item) for item in planned]
         print_document(sandbox=where.sandbox, live_state="unknown", plans=plans)
         return
-    for saved, spec, notes in planned:
-        click.echo(unknown_plan_page(saved, spec, notes), err=err)
+    for proposal, notes in planned:
+        arguments = same_arguments(asked.model, proposal.spec, asked.overrides, where)
+        click.echo(unknown_plan_page(proposal, notes, arguments=arguments), err=err)
+
+
+def _as_json(proposal: Proposal, findings: tuple[Finding, ...]) -> dict[str, Any]:
+    saved, spec, outlook = proposal.saved, proposal.spec, proposal.outlook
+    return report.saved_plan_as_json(saved, spec, findings, outlook)
 
 
 def configured_region() -> str:

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from lmi_deployer import api, live
+from lmi_deployer import api
 from lmi_deployer.cli.connection import connected
 from lmi_deployer.cli.options import AwsOptions, aws_options, model_argument, output_option
 from lmi_deployer.cli.output import print_document
 from lmi_deployer.columns import table
 from lmi_deployer.edges.aws import Aws
+from lmi_deployer.serving import difference
 from lmi_deployer.spec import ResolvedSpec
 
 DIFFERS = 3
@@ -64,11 +65,13 @@ def _live(name: str, aws: Aws) -> dict[str, Any]:
 
 def _compared(spec: ResolvedSpec, aws: Aws) -> dict[str, Any]:
     """A hardware profile beside what is live for it."""
+    differs = difference(spec, aws)
     return {
         "profile": spec.name,
         "hardware": spec.hardware,
         **_live(spec.endpoint.name, aws),
-        "up_to_date": live.is_up_to_date(spec, aws),
+        "up_to_date": differs is None,
+        "difference": differs,
         "usd_per_hour": spec.usd_per_hour,
     }
 
@@ -88,5 +91,10 @@ def _text(rows: list[dict[str, Any]], place: str | None) -> str:
         for row in rows
     ]
     reasons = [f"{row['endpoint']}: {row['reason']}" for row in rows if row["reason"]]
+    reasons += [
+        f"{row['endpoint']}: {row['difference']}"
+        for row in rows
+        if row.get("difference") and row["status"] != "absent"
+    ]
     parts = [place or "", table([heading, *body]), *reasons]
     return "\n".join(part for part in parts if part)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lmi_deployer import api, live
-from lmi_deployer.cli.connection import Connection, connected
+from lmi_deployer.cli.compile_options import same_engine
+from lmi_deployer.cli.connection import HOW_TO_KEEP, Connection, connected
 from lmi_deployer.cli.options import (
     AwsOptions,
     aws_options,
@@ -19,13 +19,18 @@ from lmi_deployer.cli.options import (
     yes_option,
 )
 from lmi_deployer.cli.output import print_document, progress, say
-from lmi_deployer.cli.pages import plan_page
-from lmi_deployer.cli.plan_command import show_offline
+from lmi_deployer.cli.pages import plan_page, same_arguments
+from lmi_deployer.cli.plan_command import Asked, show_offline
 from lmi_deployer.cli.running import Run, approve
+from lmi_deployer.cli.sandbox_weights import stock
 from lmi_deployer.errors import CredentialsError, LmiDeployError
+from lmi_deployer.live import Proposal
 from lmi_deployer.plan_file import SavedPlan
 from lmi_deployer.spec import ResolvedSpec
 from lmi_deployer.steps import CreateEndpoint
+
+if TYPE_CHECKING:
+    from lmi_deployer.aot.outlook import Outlook
 
 
 @click.command("up")
@@ -55,28 +60,32 @@ def command(
     with ExitStack() as stack:
         try:
             connection = stack.enter_context(connected(where))
-            planned = [
-                (_plan(spec, connection, verify=not no_smoke), spec, notes)
-                for spec, notes in decided
-            ]
+            proposals = live.plan_each(
+                [spec for spec, _ in decided],
+                lambda spec: _plan(spec, connection, verify=not no_smoke),
+            )
+            planned = [(proposal, *item) for proposal, item in zip(proposals, decided, strict=True)]
         except CredentialsError:
-            show_offline(decided, where, as_json=False, verify=not no_smoke, err=as_json)
+            asked = Asked(model, overrides, where, verify=not no_smoke)
+            show_offline(decided, asked, as_json=False, err=as_json)
             raise
-        pending = [item for item in planned if item[0].plan.steps]
-        for saved, spec, notes in pending:
-            click.echo(plan_page(saved, spec, notes, connection.where), err=as_json)
-            _warn_of_renamed(saved, spec, connection)
+        pending = [item for item in planned if item[0].saved.plan.steps]
+        for proposal, spec, notes in pending:
+            arguments = same_arguments(model, spec, overrides, where)
+            page = plan_page(proposal, notes, connection.where, arguments=arguments)
+            click.echo(page, err=as_json)
+            _warn_of_renamed(proposal.saved, spec, connection)
         if pending:
-            approve([saved for saved, _, _ in pending], yes=yes)
+            approve([proposal.saved for proposal, _, _ in pending], yes=yes)
         results: list[dict[str, Any]] = []
         try:
-            for saved, spec, _ in planned:
-                run = Run(saved, connection, progress(quiet=quiet))
-                results.append(_deployed(run, spec))
+            for proposal, spec, _ in planned:
+                engine = same_engine(model, spec.hardware, overrides, place=where.suffix)
+                tell = progress(quiet=quiet)
+                run = Run(proposal.saved, connection, tell, stop=f"{engine} --stop")
+                results.append(_deployed(run, spec, proposal.outlook))
                 if not as_json:
-                    again = shlex.join(
-                        [model, "-p", spec.hardware, *(f"--set={item}" for item in overrides)]
-                    )
+                    again = same_arguments(model, spec, overrides, where)
                     click.echo(_done(spec, results[-1], again, where, connection))
         except LmiDeployError as error:
             results.append({**_names(spec), "error": error.problem})
@@ -87,13 +96,14 @@ def command(
     return 0
 
 
-def _plan(spec: ResolvedSpec, connection: Connection, *, verify: bool) -> SavedPlan:
-    """The plan for a spec. A sandbox has whatever bucket a profile names."""
-    saved = live.plan_up(spec, connection.aws, verify=verify)
-    if saved.missing_bucket is None or connection.where is None:
-        return saved
-    connection.aws.create_bucket(saved.missing_bucket)
-    return live.plan_up(spec, connection.aws, verify=verify)
+def _plan(spec: ResolvedSpec, connection: Connection, *, verify: bool) -> Proposal:
+    """The plan for a spec. A sandbox has whatever buckets and weights a profile names."""
+    stock(spec, connection)
+    proposal = live.plan_up(spec, connection.aws, verify=verify)
+    while proposal.saved.missing_bucket is not None and connection.where is not None:
+        connection.aws.create_bucket(proposal.saved.missing_bucket)
+        proposal = live.plan_up(spec, connection.aws, verify=verify)
+    return proposal
 
 
 def _warn_of_renamed(saved: SavedPlan, spec: ResolvedSpec, connection: Connection) -> None:
@@ -111,7 +121,7 @@ def _names(spec: ResolvedSpec) -> dict[str, Any]:
     return {**names, "endpoint": spec.endpoint.name}
 
 
-def _deployed(run: Run, spec: ResolvedSpec) -> dict[str, Any]:
+def _deployed(run: Run, spec: ResolvedSpec, outlook: Outlook | None) -> dict[str, Any]:
     """Apply one plan; what came of it."""
     answer = run.go()
     endpoint = run.connection.aws.endpoint(spec.endpoint.name)
@@ -120,6 +130,7 @@ def _deployed(run: Run, spec: ResolvedSpec) -> dict[str, Any]:
         "status": endpoint.status if endpoint else None,
         "endpoint_config": endpoint.endpoint_config_name if endpoint else None,
         "changed": bool(run.saved.plan.steps),
+        "compiled": None if outlook is None else outlook.as_json(),
         "answer": answer,
     }
 
@@ -131,7 +142,7 @@ def _done(
     where: AwsOptions,
     connection: Connection,
 ) -> str:
-    """What was reached, and what to type next. `again` names the same hardware profile."""
+    """What was reached, and what to type next. `again` names the same deployment."""
     name = spec.endpoint.name
     if not result["changed"]:
         return connection.marked(f"{spec.title} is up to date ({result['status']})")
@@ -140,15 +151,10 @@ def _done(
         lines.append(f"  it answers  {result['answer']!r}")
     lines.append("")
     if connection.ends_with_command:
-        lines += [
-            "This sandbox ended with the command. To keep one for several commands:",
-            "  lmi-deploy sandbox serve      in another terminal",
-            "or the same command with --sandbox-state FILE.",
-        ]
-        return "\n".join(lines)
+        return "\n".join([*lines, HOW_TO_KEEP])
     lines += [
         f"Next  lmi-deploy invoke {name}{where.place} --prompt 'Deep learning is'",
-        f"      lmi-deploy status {again}{where.suffix}",
+        f"      lmi-deploy status {again}",
         f"      lmi-deploy down {name}{where.place}",
     ]
     return "\n".join(lines)

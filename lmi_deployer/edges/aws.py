@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lmi_deployer.bundle import MANIFEST_FILE, Bundle
 from lmi_deployer.deployment import (
     DEPLOYMENT_TAG,
-    FOLDER_HASH_CHARACTERS,
     FOLDER_TAG,
     HARDWARE_TAG,
     NAME_HASH_CHARACTERS,
@@ -20,7 +17,8 @@ from lmi_deployer.deployment import (
     Request,
     Target,
 )
-from lmi_deployer.edges.aws_calls import AwsSettings, Calls, explained, is_not_found
+from lmi_deployer.edges.aws_calls import is_not_found
+from lmi_deployer.edges.aws_s3 import AwsStorage
 from lmi_deployer.errors import AwsError, InputError
 from lmi_deployer.s3 import bucket_and_key
 from lmi_deployer.state import ObservedEndpoint, ObservedState, Tags
@@ -28,43 +26,24 @@ from lmi_deployer.steps import Kind
 
 CONSISTENCY_ATTEMPTS = 10
 """What was just made may not be seen by the next call for some seconds."""
-MAX_READ_BYTES = 1_000_000
 ARN_FROM: Mapping[Kind, tuple[str, str, str]] = {
     "model": ("DescribeModel", "ModelName", "ModelArn"),
     "endpoint-config": ("DescribeEndpointConfig", "EndpointConfigName", "EndpointConfigArn"),
     "endpoint": ("DescribeEndpoint", "EndpointName", "EndpointArn"),
 }
 """Kind: (the call that describes it, its name there, its ARN in the answer)."""
-OURS_ON_S3 = re.compile(
-    rf"[0-9a-f]{{{FOLDER_HASH_CHARACTERS}}}/(manifest\.json|model\.tar\.gz|model/.+)"
-)
-"""Paths below a deployment's folder that `upload` makes; whatever else lies there is not ours."""
 
 
-class Aws:
+class Aws(AwsStorage):
     """One account and region."""
-
-    def __init__(self, settings: AwsSettings) -> None:
-        self._settings = settings
-        self._calls = Calls(settings)
-        self.region = self._calls.region
-
-    @property
-    def account(self) -> str:
-        """Number of the account that the credentials belong to."""
-        return self._calls.account
 
     def artifacts(self, of_profile: str | None = None) -> str:
         """S3 folder for rendered files: the command line's, the profile's, or the account's.
 
         The last is in the bucket that the SageMaker SDK and console use as well.
         """
-        default = f"s3://{self._default_bucket}/lmi-deploy/"
-        return self._settings.artifacts or of_profile or default
-
-    @property
-    def _default_bucket(self) -> str:
-        return f"sagemaker-{self.region}-{self.account}"
+        named = self._settings.artifacts or of_profile
+        return named or f"s3://{self._default_bucket}/lmi-deploy/"
 
     def target(self, role: str | None, artifacts: str | None) -> Target:
         """Where a deployment goes. `role` and `artifacts` are the profile's own.
@@ -84,7 +63,7 @@ class Aws:
     def observe(self, identity: Identity) -> ObservedState:
         """Everything that carries the name and tags of a deployment; changes nothing."""
         name = identity.deployment
-        found = self._calls.find("DescribeEndpoint", EndpointName=name)
+        found = self.calls.find("DescribeEndpoint", EndpointName=name)
         tags = None if found is None else self._tags(found["EndpointArn"])
         endpoint, foreign = None, []
         if found is not None and tags is not None:  # it may go between the two calls
@@ -103,7 +82,7 @@ class Aws:
         ours = [tags for tags in (*configs.values(), *models.values()) if identity.owns(tags)]
         ours += [endpoint.tags] if endpoint else []
         folders = {identity.folder, *(tags[FOLDER_TAG] for tags in ours if FOLDER_TAG in tags)}
-        objects, missing = self._objects(folders)
+        objects, missing = self.objects(folders)
         bucket, _ = bucket_and_key(identity.folder)
         return ObservedState(
             endpoint=endpoint,
@@ -116,34 +95,20 @@ class Aws:
 
     def endpoint(self, name: str) -> ObservedEndpoint | None:
         """The endpoint as it is now, without its tags, or None."""
-        found = self._calls.find("DescribeEndpoint", EndpointName=name)
+        found = self.calls.find("DescribeEndpoint", EndpointName=name)
         return None if found is None else _endpoint(found)
 
     def endpoint_config(self, name: str) -> Mapping[str, Any] | None:
         """What DescribeEndpointConfig says, or None."""
-        return self._calls.find("DescribeEndpointConfig", EndpointConfigName=name)
+        return self.calls.find("DescribeEndpointConfig", EndpointConfigName=name)
 
     def model(self, name: str) -> Mapping[str, Any] | None:
         """What DescribeModel says, or None."""
-        return self._calls.find("DescribeModel", ModelName=name)
+        return self.calls.find("DescribeModel", ModelName=name)
 
     def endpoint_tags(self, name: str) -> Tags:
         """The tags of an endpoint; none where there is no such endpoint."""
         return self._tags_of("endpoint", name) or {}
-
-    def content(self, uri: str) -> bytes | None:
-        """What an object holds, or None where there is none. Raises InputError for a large one."""
-        bucket, key = bucket_and_key(uri)
-        try:
-            answer = self._calls.call("s3", "GetObject", Bucket=bucket, Key=key)
-        except AwsError as error:
-            if "NoSuchKey" in str(error):
-                return None
-            raise
-        if answer["ContentLength"] > MAX_READ_BYTES:
-            raise InputError(f"{uri} is larger than {MAX_READ_BYTES:,} bytes")
-        with explained(f"reading {uri}"):
-            return bytes(answer["Body"].read())
 
     def deployments(self) -> list[str]:
         """Names of all endpoints in the region that this tool made."""
@@ -159,7 +124,7 @@ class Aws:
 
     def _made_here(self) -> dict[str, Tags]:
         """Every endpoint in the region that this tool made, with its tags."""
-        listed = self._calls.pages("sagemaker", "ListEndpoints", "Endpoints")
+        listed = self.calls.pages("sagemaker", "ListEndpoints", "Endpoints")
         tagged = {item["EndpointName"]: self._tags(item["EndpointArn"]) or {} for item in listed}
         return {name: tags for name, tags in tagged.items() if tags.get(DEPLOYMENT_TAG) == name}
 
@@ -192,7 +157,7 @@ class Aws:
     def _named(self, kind: str, operation: str, deployment: str) -> dict[str, Tags]:
         """Models or configurations whose name could be a deployment's, with their tags."""
         prefix = f"{deployment}-"
-        listed = self._calls.pages("sagemaker", operation, f"{kind}s", NameContains=prefix)
+        listed = self.calls.pages("sagemaker", operation, f"{kind}s", NameContains=prefix)
         pattern = re.compile(rf"{re.escape(prefix)}[0-9a-f]{{{NAME_HASH_CHARACTERS}}}")
         arns = {item[f"{kind}Name"]: item[f"{kind}Arn"] for item in listed}
         tagged = {
@@ -203,66 +168,14 @@ class Aws:
     def _tags(self, arn: str) -> dict[str, str] | None:
         """The tags of a thing, or None when it is gone."""
         try:
-            listed = list(self._calls.pages("sagemaker", "ListTags", "Tags", ResourceArn=arn))
+            listed = list(self.calls.pages("sagemaker", "ListTags", "Tags", ResourceArn=arn))
         except AwsError as error:
             if is_not_found(error):
                 return None
             raise
         return {tag["Key"]: tag["Value"] for tag in listed}
 
-    def _objects(self, folders: set[str]) -> tuple[dict[str, str | None], set[str]]:
-        """Our objects in some folders with their hashes, and the buckets that do not exist."""
-        objects, missing = {}, set()
-        for folder in sorted(folders):
-            bucket, prefix = bucket_and_key(folder)
-            request = {"Bucket": bucket, "Prefix": prefix, **self._owner(bucket)}
-            try:
-                listed = list(self._calls.pages("s3", "ListObjectsV2", "Contents", **request))
-            except AwsError as error:
-                if "NoSuchBucket" not in str(error):
-                    raise
-                missing.add(bucket)
-                continue
-            for item in listed:
-                if OURS_ON_S3.fullmatch(item["Key"].removeprefix(prefix)):
-                    objects[f"s3://{bucket}/{item['Key']}"] = self._sha256(bucket, item)
-        return objects, missing
-
-    def _sha256(self, bucket: str, item: Mapping[str, Any]) -> str | None:
-        """Hash of an object's content; None for one too large to be a rendered file."""
-        if item["Size"] > MAX_READ_BYTES:
-            return None
-        key = item["Key"]
-        with explained(f"reading s3://{bucket}/{key}"):
-            request = {"Bucket": bucket, "Key": key, **self._owner(bucket)}
-            body = self._calls.call("s3", "GetObject", **request)["Body"].read()
-        return hashlib.sha256(body).hexdigest()
-
-    def _owner(self, bucket: str) -> dict[str, str]:
-        """Anybody could have made a bucket of the default's name; only this account's is used."""
-        return {"ExpectedBucketOwner": self.account} if bucket == self._default_bucket else {}
-
     # Changing
-
-    def upload(self, folder: str, bundle: Bundle) -> None:
-        """Put every file of the bundle below the folder; the manifest last, to mark the rest."""
-        bucket, prefix = bucket_and_key(folder)
-        for path, content in {**bundle.files, MANIFEST_FILE: bundle.manifest}.items():
-            request = {"Bucket": bucket, "Key": f"{prefix}{path}", **self._owner(bucket)}
-            self._calls.call("s3", "PutObject", Body=content, **request)
-
-    def create_bucket(self, bucket: str) -> None:
-        """Create a bucket in this region."""
-        request: dict[str, Any] = {"Bucket": bucket}
-        if self.region != "us-east-1":  # which S3 takes for no constraint, and refuses as one
-            request["CreateBucketConfiguration"] = {"LocationConstraint": self.region}
-        self._calls.call("s3", "CreateBucket", **request)
-
-    def delete_objects(self, uris: tuple[str, ...]) -> None:
-        """Delete objects. Deleting what is gone already is fine."""
-        for uri in uris:
-            bucket, key = bucket_and_key(uri)
-            self._calls.call("s3", "DeleteObject", Bucket=bucket, Key=key, **self._owner(bucket))
 
     def create_model(self, request: Request) -> None:
         """Create a model; its name holds a hash of its content, so one that exists will do."""
@@ -296,30 +209,30 @@ class Aws:
         """Add tags to something, or change their values."""
         listed = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
         arn = self._arn(kind, name)
-        self._calls.call("sagemaker", "AddTags", ResourceArn=arn, Tags=listed)
+        self.calls.call("sagemaker", "AddTags", ResourceArn=arn, Tags=listed)
 
     def delete_endpoint(self, name: str) -> None:
         """Delete an endpoint, if it is there."""
-        self._calls.find("DeleteEndpoint", EndpointName=name)
+        self.calls.find("DeleteEndpoint", EndpointName=name)
 
     def delete_endpoint_config(self, name: str) -> None:
         """Delete an endpoint configuration, if it is there."""
-        self._calls.find("DeleteEndpointConfig", EndpointConfigName=name)
+        self.calls.find("DeleteEndpointConfig", EndpointConfigName=name)
 
     def delete_model(self, name: str) -> None:
         """Delete a model, if it is there."""
-        self._calls.find("DeleteModel", ModelName=name)
+        self.calls.find("DeleteModel", ModelName=name)
 
     def invoke(self, endpoint: str, body: bytes) -> bytes:
         """The answer of a real-time endpoint. Sent once.
 
         Raises AwsError, or DeploymentError when it is the model that fails.
         """
-        return self._calls.invoke(endpoint, body)
+        return self.calls.invoke(endpoint, body)
 
     def _create(self, operation: str, request: Request, kind: Kind, name: str) -> None:
         try:
-            self._calls.call("sagemaker", operation, **request)
+            self.calls.call("sagemaker", operation, **request)
         except AwsError as error:
             ours = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
             if "already existing" not in str(error):
@@ -336,7 +249,7 @@ class Aws:
 
         def move() -> None:
             try:
-                self._calls.call("sagemaker", operation, **request)
+                self.calls.call("sagemaker", operation, **request)
             except AwsError as error:
                 if "already existing" not in str(error) and "in-progress" not in str(error):
                     raise
@@ -354,7 +267,7 @@ class Aws:
     def _arn(self, kind: Kind, name: str) -> str | None:
         """The ARN of a named thing as SageMaker spells it, or None when there is no such thing."""
         operation, key, field = ARN_FROM[kind]
-        found = self._calls.find(operation, **{key: name})
+        found = self.calls.find(operation, **{key: name})
         return None if found is None else str(found[field])
 
 

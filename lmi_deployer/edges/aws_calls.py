@@ -162,7 +162,7 @@ class Calls:
         """Check a request against the service's model, and send it."""
         _refuse_invalid(service, operation, request)
         with explained(_action(operation, request)):
-            method = getattr(self._client(service), _snake(operation))
+            method = getattr(self.client(service), _snake(operation))
             answer: dict[str, Any] = method(**request)
             return answer
 
@@ -199,7 +199,8 @@ class Calls:
             proxies={} if is_local else None,
         )
 
-    def _client(self, service: str) -> Any:
+    def client(self, service: str) -> Any:
+        """The client of a service; `call` is for all but whole files."""
         if service not in self._clients:
             config = self._config(attempts=CONTROL_ATTEMPTS)
             client: Any = self._session.client(  # type: ignore[call-overload]

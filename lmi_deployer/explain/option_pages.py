@@ -46,7 +46,7 @@ PARSERS: Mapping[str, str] = {
 }
 READERS: Mapping[str, str] = {"server": "the server", "any": "every handler"}
 GENERATED = "goes into the settings of the model that the server adds by itself, no other"
-COMPILED = "part of the compiled engine or graph; a change compiles anew"
+COMPILED = "part of what is compiled or split ahead of time; a change makes it anew"
 
 
 def as_text(topic: Topic, version: Version | None, width: int) -> str:

@@ -26,6 +26,8 @@ UNWRITTEN: Mapping[str, str] = {
     "quantize": "default: the weights as they are stored",
     "neuronx.n_positions": "rule: prompt and answer together",
     "container.image": "catalog: the image of this version that has the backend",
+    "compile.cache": "default: beside what else is stored for the account",
+    "compile.volume_gb": "rule: the disk that compiling takes",
 }
 """Key that a profile may leave out, or cannot say: where its value comes from then."""
 
@@ -86,7 +88,32 @@ def _facts(spec: ResolvedSpec) -> dict[str, Value | None]:
         "endpoint.startup_timeout_seconds": endpoint.startup_timeout_seconds,
         "endpoint.download_timeout_seconds": endpoint.download_timeout_seconds,
         "model_loading_timeout_seconds": endpoint.model_loading_timeout_seconds,
+        **_compiling(spec),
     }
+
+
+def _compiling(spec: ResolvedSpec) -> dict[str, Value | None]:
+    """How the weights are compiled ahead of time, and what their answers have to agree with."""
+    compilation = spec.compilation
+    if compilation is None:
+        return {}
+    values: dict[str, Value | None] = {
+        "compile.mode": compilation.mode,
+        "compile.runner": compilation.runner,
+        "compile.cache": compilation.cache or "engines/ below the artifacts",
+        "compile.instance_type": compilation.instance.name,
+        "compile.spot": compilation.is_spot or None,
+        "compile.max_seconds": compilation.max_seconds,
+        "compile.volume_gb": compilation.volume_gb,
+    }
+    quality = compilation.quality
+    if quality is not None:
+        values["quality.prompts"] = len(quality.prompts)
+        values["quality.max_new_tokens"] = quality.max_new_tokens
+        values["quality.minimum_agreement"] = quality.minimum_agreement
+        if quality.reference is not None:
+            values["quality.reference"] = len(quality.reference)
+    return values
 
 
 def _left_to_the_container(spec: ResolvedSpec) -> dict[str, Value | None]:

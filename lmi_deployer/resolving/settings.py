@@ -8,6 +8,7 @@ from typing import cast
 from lmi_deployer import rules
 from lmi_deployer.catalog.rows import Backend, BackendSupport, Dtype, InstanceType
 from lmi_deployer.profile import QuantizeSection, Section
+from lmi_deployer.resolving.compilation import is_ahead
 from lmi_deployer.resolving.deciding import Decisions
 from lmi_deployer.rules import Choice
 from lmi_deployer.spec import Value, Weights
@@ -38,7 +39,7 @@ def weights_settings(
     is_dtype_written = not decisions.is_open("model.dtype")
     return {
         "model_id": weights.source or weights.model_id,
-        "revision": None if weights.source else weights.revision,
+        "revision": _revision(decisions, support, weights),
         "trust_remote_code": bool(decisions.merged.get("model.trust_remote_code")) or None,
         "dtype": support.dtype_names.get(cast(Dtype, weights.dtype), weights.dtype)
         if takes_dtype or is_dtype_written
@@ -48,6 +49,17 @@ def weights_settings(
         "smoothquant_per_token": quantize.per_token if quantize else None,
         "smoothquant_per_channel": quantize.per_channel if quantize else None,
     }
+
+
+def _revision(decisions: Decisions, support: BackendSupport, weights: Weights) -> str | None:
+    """The commit that the container loads, or one that somebody wrote and it would not read.
+
+    What is compiled ahead of time is downloaded before, at that commit.
+    """
+    if weights.source is not None:
+        return None
+    is_lost = not decisions.is_open("model.revision") and not is_ahead(decisions)
+    return weights.revision if "revision" in support.property_names or is_lost else None
 
 
 def length_settings(

@@ -44,6 +44,8 @@ def make_weights(
     facts: ModelFacts | None,
     dtype: str,
     method: QuantizeMethod | None,
+    *,
+    compiles_ahead: bool,
 ) -> Weights:
     """The weights. Raises ProfileError where nobody knows how large they are."""
     merged = decisions.merged
@@ -66,7 +68,10 @@ def make_weights(
         model_id=str(model.id),
         revision=model.revision
         if model.source
-        else decisions.decide("model.revision", lambda: rules.revision(support, locked)),
+        else decisions.decide(
+            "model.revision",
+            lambda: rules.revision(support, locked, compiles_ahead=compiles_ahead),
+        ),
         source=model.source,
         dtype=dtype,
         quantize=method,

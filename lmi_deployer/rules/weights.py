@@ -122,9 +122,17 @@ def shrinkage(dtype_name: str, method: QuantizeMethod | None) -> float:
     return BYTES_PER_PARAMETER[method] / BYTES_PER_PARAMETER[dtype_name]
 
 
-def revision(support: BackendSupport, locked: LockedModel | None) -> Choice[str | None]:
-    """The commit that the lock holds, where the backend reads one: later starts load the same."""
-    if locked is None or locked.commit is None or "revision" not in support.property_names:
+def revision(
+    support: BackendSupport, locked: LockedModel | None, *, compiles_ahead: bool
+) -> Choice[str | None]:
+    """The commit that the lock holds, where the backend reads one: later starts load the same.
+
+    What is compiled ahead of time is compiled from it in any case.
+    """
+    is_read = "revision" in support.property_names
+    if locked is None or locked.commit is None or not (is_read or compiles_ahead):
         return Choice(None, LOCKED_COMMIT, "rule: the newest commit at each start")
     reason = f"lock: {locked.requested} as of {locked.checked}"
+    if not is_read:
+        reason += ", for what is compiled ahead of time"
     return Choice(locked.commit, LOCKED_COMMIT, reason)

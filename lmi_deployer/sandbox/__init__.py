@@ -58,15 +58,20 @@ def running_sandbox(
     """
     _require_extra()
     from lmi_deployer.sandbox.emulator import emulated_aws
-    from lmi_deployer.sandbox.server import listening_socket, serving
+    from lmi_deployer.sandbox.server import listening_socket, serving, url_of
 
     with (
         listening_socket(port) as listener,
-        emulated_aws(region=region, state_file=state_file, describes=describes) as aws,
+        emulated_aws(
+            region=region,
+            endpoint_url=url_of(listener),
+            state_file=state_file,
+            describes=describes,
+        ) as aws,
         serving(aws.app, listener),
     ):
         yield SandboxSettings(
-            endpoint_url=f"http://127.0.0.1:{listener.getsockname()[1]}",
+            endpoint_url=url_of(listener),
             region=region,
             account=aws.seed.account,
             role_arn=aws.seed.role_arn,

@@ -1,4 +1,4 @@
-"""The sandbox's own routes, next to those of AWS: health, faults and calls."""
+"""The sandbox's own routes, next to those of AWS: health, faults, quotas and calls."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ def _answer(sandbox: Sandbox, method: str, name: str, body: bytes) -> tuple[HTTP
     match method, name:
         case "POST", "faults":
             return _add_fault(sandbox, body)
+        case "POST", "quotas":
+            return _change_quota(sandbox, body)
         case "DELETE", "faults":
             sandbox.faults.clear()
         case "DELETE", "calls":
             sandbox.calls.clear()
-        case "GET", "health" | "faults" | "calls":
+        case "GET", "health" | "faults" | "calls" | "quotas":
             pass
         case _:
             return HTTPStatus.NOT_FOUND, {"error": f"no {method} {PREFIX}{name} here"}
@@ -41,6 +43,7 @@ def _shown(sandbox: Sandbox) -> dict[str, Any]:
         "health": {"sandbox": "lmi-deploy", "version": __version__, "region": sandbox.region},
         "faults": [fault.model_dump() for fault in sandbox.faults.faults],
         "calls": sandbox.calls,
+        "quotas": sandbox.quotas.values(),
     }
 
 
@@ -51,3 +54,11 @@ def _add_fault(sandbox: Sandbox, body: bytes) -> tuple[HTTPStatus, Any]:
         return HTTPStatus.BAD_REQUEST, {"error": str(error)}
     sandbox.faults.add(fault)
     return HTTPStatus.CREATED, fault.model_dump()
+
+
+def _change_quota(sandbox: Sandbox, body: bytes) -> tuple[HTTPStatus, Any]:
+    try:
+        sandbox.quotas.change(body)
+    except ValueError as error:  # pydantic's are
+        return HTTPStatus.BAD_REQUEST, {"error": str(error)}
+    return HTTPStatus.OK, sandbox.quotas.values()

@@ -9,12 +9,15 @@ from moto.sagemaker import urls as sagemaker_urls
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemakerruntime import urls as runtime_urls
 from moto.sagemakerruntime.models import SageMakerRuntimeBackend, sagemakerruntime_backends
+from moto.servicequotas.models import servicequotas_backends
 
 from lmi_deployer.sandbox.hosting import HostingBackend
+from lmi_deployer.sandbox.jobs.optimization import OptimizationBackend
+from lmi_deployer.sandbox.jobs.training import TrainingBackend
+from lmi_deployer.sandbox.quota_service import QuotasBackend
 from lmi_deployer.sandbox.responses import SageMakerResponse
 from lmi_deployer.sandbox.runtime import RuntimeResponse
 from lmi_deployer.sandbox.tags import TagsBackend
-from lmi_deployer.sandbox.training import TrainingBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 STREAM_PATH = "/endpoints/(?P<name>[^/]+)/invocations-response-stream$"
 
 
-class SageMakerBackend(HostingBackend, TrainingBackend, TagsBackend):
+class SageMakerBackend(HostingBackend, TrainingBackend, OptimizationBackend, TagsBackend):
     """All of SageMaker for one account and region."""
 
     @property
@@ -54,10 +57,11 @@ class RuntimeBackend(SageMakerRuntimeBackend):
 
 @contextmanager
 def our_sagemaker() -> Iterator[None]:
-    """Moto's SageMaker replaced by the sandbox's inside the block."""
+    """Moto's SageMaker, and its quotas, replaced by the sandbox's inside the block."""
     replaced: list[tuple[Any, type, type]] = [
         (sagemaker_backends, sagemaker_backends.backend, SageMakerBackend),
         (sagemakerruntime_backends, sagemakerruntime_backends.backend, RuntimeBackend),
+        (servicequotas_backends, servicequotas_backends.backend, QuotasBackend),
     ]
     for backends, _, ours in replaced:
         backends.backend = ours

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Where a service signs under another name than that of its client.
-CLIENT_NAMES = {"monitoring": "cloudwatch"}
+CLIENT_NAMES = {"monitoring": "cloudwatch", "servicequotas": "service-quotas"}
 RUNTIME_PATH = re.compile(r"/endpoints/[^/]+/(async-)?invocations")
 SCOPE = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/(?P<service>[^/]+)/aws4_request")
 
-# A call whose name starts so changes nothing. Describe calls do: they move endpoints on.
+# A call whose name starts so changes nothing. Describe calls do: they move endpoints on. Lists of
+# jobs do too: they take in how processes have ended.
 READS = ("Get", "Head", "List")
+LISTS_OF_JOBS = frozenset({"ListTrainingJobs", "ListOptimizationJobs"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ class Call:
     @property
     def may_change_state(self) -> bool:
         """Whether the state has to be saved after it."""
-        return not self.operation.startswith(READS)
+        return self.operation in LISTS_OF_JOBS or not self.operation.startswith(READS)
 
 
 def call_of(environ: Mapping[str, Any], body: bytes) -> Call:

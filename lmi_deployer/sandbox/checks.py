@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from moto.core.utils import get_service_model
-from moto.sagemaker.exceptions import ValidationError
+from moto.sagemaker.exceptions import SagemakerClientError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from botocore.model import StringShape
 
 Record = TypeVar("Record")
+
+
+class ResourceLimitExceededError(SagemakerClientError):
+    """A quota is used up."""
+
+    code = "ResourceLimitExceeded"
 
 
 def refuse_existing(kind: str, arn: str, *, name: str, existing: Collection[str]) -> None:
@@ -45,18 +51,43 @@ def refuse_in_use(kind: str, arn: str, *, users: list[str]) -> None:
 def check_instance_types(variants: list[dict[str, Any]]) -> None:
     """Refuse an instance type outside the API's own list; moto's list ends in 2020."""
     for number, variant in enumerate(variants, start=1):
-        asked = variant.get("InstanceType")
-        if asked is not None and asked not in hosting_instance_types():
-            raise ValidationError(
-                f"1 validation error detected: Value '{asked}' at "
-                f"'productionVariants.{number}.member.instanceType' failed to satisfy constraint: "
-                f"Member must satisfy enum value set: [{', '.join(hosting_instance_types())}]"
+        if "InstanceType" in variant:
+            check_enum(
+                variant["InstanceType"],
+                shape="ProductionVariantInstanceType",
+                where=f"productionVariants.{number}.member.instanceType",
             )
 
 
+def check_training_instance_type(sent: Mapping[str, Any]) -> None:
+    """Refuse an instance type that training does not take."""
+    asked = sent.get("ResourceConfig", {}).get("InstanceType")
+    if asked is not None:
+        check_enum(asked, shape="TrainingInstanceType", where="resourceConfig.instanceType")
+
+
+def check_enum(asked: str, *, shape: str, where: str) -> None:
+    """Refuse a value outside the list of the installed botocore's API model."""
+    allowed = _enum(shape)
+    if asked not in allowed:
+        raise ValidationError(
+            f"1 validation error detected: Value '{asked}' at '{where}' failed to satisfy "
+            f"constraint: Member must satisfy enum value set: [{', '.join(allowed)}]"
+        )
+
+
+def refuse_over(limit: float | None, *, name: str, used: int, asked: int) -> None:
+    """Refuse what goes beyond a quota; None is for one that the sandbox does not know."""
+    if limit is not None and used + asked > limit:
+        raise ResourceLimitExceededError(
+            f"The account-level service limit '{name}' is {limit:g} Instances, with current "
+            f"utilization of {used} Instances and a request delta of {asked} Instances. Please "
+            "use AWS Service Quotas to request an increase for this quota. If AWS Service Quotas "
+            "is not available, contact AWS support to request an increase for this quota."
+        )
+
+
 @cache
-def hosting_instance_types() -> tuple[str, ...]:
-    """Every instance type that the API model of the installed botocore lists for hosting."""
-    model = get_service_model("sagemaker")
-    shape = cast("StringShape", model.shape_for("ProductionVariantInstanceType"))
-    return tuple(shape.enum)
+def _enum(shape: str) -> tuple[str, ...]:
+    found = cast("StringShape", get_service_model("sagemaker").shape_for(shape))
+    return tuple(found.enum)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -25,7 +25,7 @@ from lmi_deployer.sandbox.gateway import Gateway
 from lmi_deployer.sandbox.state import StateFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 ROLE_NAME = "lmi-deploy-sandbox"
@@ -98,8 +98,10 @@ class EmulatedAws:
 
 
 @contextmanager
-def emulated_aws(*, region: str, state_file: Path | None, describes: int) -> Iterator[EmulatedAws]:
-    """AWS in this process for as long as the block runs.
+def emulated_aws(
+    *, region: str, endpoint_url: str, state_file: Path | None, describes: int
+) -> Iterator[EmulatedAws]:
+    """AWS in this process for as long as the block runs, to be served at that address.
 
     Raises InputError for a region that SageMaker does not have or a state that cannot be restored,
     and RuntimeError while the process runs another one: moto's state belongs to the process.
@@ -108,17 +110,23 @@ def emulated_aws(*, region: str, state_file: Path | None, describes: int) -> Ite
     if not _one_at_a_time.acquire(blocking=False):
         raise RuntimeError("this process runs a sandbox already")
     try:
-        with our_sagemaker(), _clean_slate():
-            state = StateFile(state_file) if state_file else None
-            if state:
-                state.restore()
+        with our_sagemaker(), _clean_slate(), _kept_in(state_file) as save:
             seed = Seed(region=region)
             seed.sow()
-            save = state.save if state else _keep_nothing
             save()
-            sandbox = Sandbox(region=region, describes=describes)
-            aws = DomainDispatcherApplication(create_backend_app)
-            yield EmulatedAws(app=Gateway(aws, sandbox, save=save), seed=seed)
+            sandbox = Sandbox(
+                region=region,
+                describes=describes,
+                endpoint_url=endpoint_url,
+                access_key_id=seed.access_key_id,
+                secret_access_key=seed.secret_access_key,
+            )
+            gateway = Gateway(_moto_server(), sandbox, save=save)
+            try:
+                yield EmulatedAws(app=gateway, seed=seed)
+            finally:
+                gateway.close()
+                sandbox.works.close()
     finally:
         _one_at_a_time.release()
 
@@ -131,6 +139,23 @@ def _clean_slate() -> Iterator[None]:
         yield
     finally:
         BackendDict.reset()
+
+
+@cache
+def _moto_server() -> DomainDispatcherApplication:
+    """Moto's routes, which take long to set up and keep nothing of a sandbox."""
+    return DomainDispatcherApplication(create_backend_app)
+
+
+@contextmanager
+def _kept_in(state_file: Path | None) -> Iterator[Callable[[], None]]:
+    """What is in the file put in place, for as long as the block runs; gives what saves to it."""
+    if state_file is None:
+        yield _keep_nothing
+        return
+    with closing(StateFile(state_file)) as state:
+        state.restore()
+        yield state.save
 
 
 def _check_region(region: str) -> None:

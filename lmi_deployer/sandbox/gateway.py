@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from http import HTTPStatus
 from http.client import responses
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from botocore.model import OperationNotFoundError
@@ -37,14 +36,16 @@ class Gateway:
         self.aws = aws
         self.sandbox = sandbox
         self.save = save
-        self.lock = Lock()
+        self._is_closed = False
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         if not is_local(environ):
             return _respond(start_response, HTTPStatus.FORBIDDEN, [], b"local clients only\n")
         body = _body(environ)
-        with self.lock:
+        with self.sandbox.lock:
+            if self._is_closed:
+                return _respond(start_response, HTTPStatus.SERVICE_UNAVAILABLE, [], b"stopped\n")
             if is_for_sandbox(environ):
                 status, text = admin.answer(
                     self.sandbox, environ["REQUEST_METHOD"], environ["PATH_INFO"], body
@@ -52,6 +53,11 @@ class Gateway:
                 headers = [("Content-Type", "application/json")]
                 return _respond(start_response, status, headers, text)
             return self._call(environ, start_response, body)
+
+    def close(self) -> None:
+        """Let nothing past: a request that still waits would find, and save, an empty state."""
+        with self.sandbox.lock:
+            self._is_closed = True
 
     def _call(
         self, environ: dict[str, Any], start_response: StartResponse, body: bytes

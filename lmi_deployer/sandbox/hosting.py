@@ -15,17 +15,18 @@ from moto.sagemaker.utils import arn_formatter
 
 from lmi_deployer.sandbox import lifecycle
 from lmi_deployer.sandbox.checks import check_instance_types, found, refuse_existing, refuse_in_use
+from lmi_deployer.sandbox.model_data import start_problem
 from lmi_deployer.sandbox.records import (
     Request,
     SandboxEndpoint,
     SandboxEndpointConfig,
     SandboxModel,
 )
+from lmi_deployer.sandbox.storage import Storage
 from lmi_deployer.sandbox.variants import deployed_variants, rescaled, retained
 
 if TYPE_CHECKING:
     from lmi_deployer.sandbox.context import Sandbox
-    from lmi_deployer.sandbox.faults import EndpointFault
 
 MODEL, CONFIG, ENDPOINT = "model", "endpoint configuration", "endpoint"
 
@@ -100,8 +101,8 @@ class HostingBackend(SageMakerModelBackend):
         config = self.endpoint_config(sent["EndpointConfigName"])
         endpoint = SandboxEndpoint(self.account_id, self.region_name, sent, config)
         endpoint.production_variants = deployed_variants(config, self._models)
-        fault = sandbox.faults.for_deployment(name)
-        endpoint.enter(lifecycle.creation(*ending(fault), describes=sandbox.describes))
+        ending = self._ending(name, config, sandbox)
+        endpoint.enter(lifecycle.creation(*ending, describes=sandbox.describes))
         self.endpoints[name] = endpoint
         return endpoint.arn
 
@@ -129,8 +130,8 @@ class HostingBackend(SageMakerModelBackend):
         )
         if not sent.get("RetainDeploymentConfig"):
             endpoint.last_deployment = sent.get("DeploymentConfig")
-        fault = sandbox.faults.for_deployment(endpoint.endpoint_name)
-        endpoint.enter(lifecycle.update(*ending(fault), describes=sandbox.describes))
+        ending = self._ending(endpoint.endpoint_name, config, sandbox)
+        endpoint.enter(lifecycle.update(*ending, describes=sandbox.describes))
         return endpoint.arn
 
     def rescale(self, sent: Request, sandbox: Sandbox) -> str:
@@ -149,6 +150,16 @@ class HostingBackend(SageMakerModelBackend):
         if endpoint.endpoint_status != "Deleting":
             endpoint.enter(lifecycle.deletion())
 
+    def _ending(
+        self, endpoint: str, config: SandboxEndpointConfig, sandbox: Sandbox
+    ) -> tuple[lifecycle.Outcome | None, str | None]:
+        """How a creation or update is to end, and the reason to give; None for the usual ones."""
+        if fault := sandbox.faults.for_deployment(endpoint):
+            return fault.outcome, fault.reason
+        models = [self.describe_model(name) for name in sorted(config.model_names())]
+        problem = start_problem(models, Storage(self.account_id, self.partition))
+        return (lifecycle.Outcome.ROLL_BACK, problem) if problem else (None, None)
+
     def _arn(self, kind: str, name: str) -> str:
         return arn_formatter(kind, name, self.account_id, self.region_name)
 
@@ -159,8 +170,3 @@ class HostingBackend(SageMakerModelBackend):
             raise ValidationError(
                 f'Cannot update endpoint "{endpoint.arn}" with status {endpoint.endpoint_status}.'
             )
-
-
-def ending(fault: EndpointFault | None) -> tuple[lifecycle.Outcome | None, str | None]:
-    """How a creation or update is to end, and the reason to give; None for the usual ones."""
-    return (fault.outcome, fault.reason) if fault else (None, None)

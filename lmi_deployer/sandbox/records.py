@@ -60,8 +60,11 @@ class SandboxModel(_Created, Model):
 
     def images(self) -> list[str]:
         """Container images, in the order in which they run."""
-        containers = self.sent.get("Containers") or [self.sent.get("PrimaryContainer", {})]
-        return [container["Image"] for container in containers if "Image" in container]
+        return [container["Image"] for container in self.sent_containers() if "Image" in container]
+
+    def sent_containers(self) -> list[dict[str, Any]]:
+        """What was sent of each container, in the order in which they run."""
+        return self.sent.get("Containers") or [self.sent.get("PrimaryContainer", {})]
 
 
 class SandboxEndpointConfig(_Created, FakeEndpointConfig):

@@ -12,7 +12,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.responses import SageMakerResponse as MotoResponse
 
 from lmi_deployer.sandbox.context import sandbox_of
-from lmi_deployer.sandbox.listing import page_of_models
+from lmi_deployer.sandbox.listing import page_of_jobs, page_of_models
 
 if TYPE_CHECKING:
     from lmi_deployer.sandbox.backend import SageMakerBackend
@@ -63,11 +63,46 @@ class SageMakerResponse(MotoResponse):
         return ActionResult({"EndpointArn": arn})
 
     def create_training_job(self) -> ActionResult:
-        """CreateTrainingJob."""
-        arn = self.ours.put_training_job(self.params, self.sandbox.describes)
+        """CreateTrainingJob, going as a fault for this job says, if there is one."""
+        arn = self.ours.put_training_job(self.params, self.sandbox)
         return ActionResult({"TrainingJobArn": arn})
+
+    def describe_training_job(self) -> ActionResult:
+        """DescribeTrainingJob."""
+        name = self.params["TrainingJobName"]
+        return ActionResult(self.ours.show_training_job(name, self.sandbox))
 
     def stop_training_job(self) -> ActionResult:
         """StopTrainingJob, which moto lacks."""
-        self.ours.stop_training_job(self.params["TrainingJobName"])
+        self.ours.stop_training_job(self.params["TrainingJobName"], self.sandbox)
         return EmptyResult()
+
+    def list_training_jobs(self) -> ActionResult:
+        """ListTrainingJobs; moto filters each page by itself and knows no order."""
+        jobs = self.ours.jobs_to_list(self.sandbox)
+        return ActionResult(page_of_jobs(jobs, self.params, member="TrainingJobSummaries"))
+
+    def create_optimization_job(self) -> ActionResult:
+        """CreateOptimizationJob, which moto lacks, as the other calls for these jobs."""
+        arn = self.ours.put_optimization_job(self.params, self.sandbox)
+        return ActionResult({"OptimizationJobArn": arn})
+
+    def describe_optimization_job(self) -> ActionResult:
+        """DescribeOptimizationJob."""
+        name = self.params["OptimizationJobName"]
+        return ActionResult(self.ours.show_optimization_job(name, self.sandbox))
+
+    def stop_optimization_job(self) -> ActionResult:
+        """StopOptimizationJob."""
+        self.ours.stop_optimization_job(self.params["OptimizationJobName"], self.sandbox)
+        return EmptyResult()
+
+    def delete_optimization_job(self) -> ActionResult:
+        """DeleteOptimizationJob."""
+        self.ours.delete_optimization_job(self.params["OptimizationJobName"])
+        return EmptyResult()
+
+    def list_optimization_jobs(self) -> ActionResult:
+        """ListOptimizationJobs."""
+        jobs = self.ours.optimizations_to_list(self.sandbox)
+        return ActionResult(page_of_jobs(jobs, self.params, member="OptimizationJobSummaries"))

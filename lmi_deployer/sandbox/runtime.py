@@ -13,7 +13,7 @@ from moto.sagemaker.models import sagemaker_backends
 from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 from moto.utilities.utils import get_partition
 
-from lmi_deployer.sandbox.async_output import AsyncLocations, Storage
+from lmi_deployer.sandbox.async_output import AsyncLocations
 from lmi_deployer.sandbox.context import sandbox_of
 from lmi_deployer.sandbox.lifecycle import SERVING
 from lmi_deployer.sandbox.stand_in import (
@@ -24,6 +24,7 @@ from lmi_deployer.sandbox.stand_in import (
     answer_lines,
     read_prompts,
 )
+from lmi_deployer.sandbox.storage import Storage
 
 if TYPE_CHECKING:
     from moto.core.common_types import TYPE_RESPONSE

@@ -9,12 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import pickle
 import re
 import struct
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import moto
@@ -23,11 +20,13 @@ from moto.core.base_backend import BackendDict, BaseBackend
 from moto.s3.models import s3_backends
 
 from lmi_deployer.errors import InputError
+from lmi_deployer.sandbox.held_file import HeldFile, InUseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-FORMAT = "lmi-deploy sandbox state 1"
+FORMAT = "lmi-deploy sandbox state 2"
 
 # What a deployment touches. Other services work in a running sandbox and are forgotten with it;
 # moto's ECR and KMS hold locks and keys, which cannot be pickled.
@@ -57,48 +56,45 @@ PLAIN_TYPES = {
 RECORD_MODULES = re.compile(
     r"moto\.(applicationautoscaling|cloudwatch|iam|logs|s3|sagemaker|sns|sts)(\.\w+)*"
     r"|moto\.utilities\.(tagging_service|utils)"
-    r"|lmi_deployer\.sandbox\.(records|training|lifecycle)"
+    r"|lmi_deployer\.sandbox\.(records|lifecycle|faults|jobs\.(machine|training_records|optimization))"
 )
 
 
 class StateFile:
-    """Where the state is kept, and what was written there last."""
+    """Where the state is kept, and what was written there last.
+
+    One sandbox at a time holds it: of two, each would undo what the other has done.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.written = b""
+        self._file = HeldFile(path)
 
     def save(self) -> None:
         """Write the state if it has changed: to a new file first, which then takes the place.
 
-        Raises InputError when the place cannot be written to.
+        Raises InputError when the place cannot be written to, or is another sandbox's.
         """
         content = encode()
         if content == self.written:
             return
         try:
-            self._replace(content)
+            self._file.write(content)
+        except InUseError as error:
+            raise self._in_use() from error
         except OSError as error:
             raise InputError(f"cannot write {self.path}: {error.strerror}") from error
         self.written = content
 
-    def _replace(self, content: bytes) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # A model's environment may hold a token; mkstemp's files are for their owner only.
-        descriptor, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            Path(temporary).replace(self.path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-
     def restore(self) -> None:
         """Take up what the file holds, if there is one. Raises InputError if it is of no use."""
         try:
-            content = self.path.read_bytes()
+            content = self._file.read()
         except FileNotFoundError:
             return
+        except InUseError as error:
+            raise self._in_use() from error
         except OSError as error:
             raise InputError(f"cannot read {self.path}: {error.strerror}") from error
         try:
@@ -109,6 +105,17 @@ class StateFile:
                 fix=f"delete {self.path} to start with an empty sandbox, or name another file",
             ) from error
         self.written = content
+
+    def close(self) -> None:
+        """Leave it to the next sandbox."""
+        self._file.let_go()
+
+    def _in_use(self) -> InputError:
+        return InputError(
+            f"another sandbox is using {self.path}",
+            fix="wait until it has ended, name another file, or let commands share what "
+            "`lmi-deploy sandbox serve` runs",
+        )
 
 
 # What reading and putting back can end in when the bytes are whole but make no sense.

@@ -97,6 +97,19 @@ def test_validate_says_the_same_to_programs(lmi: Command):
     assert (bad["findings"][0]["line"], bad["findings"][0]["column"]) == (10, 5)
 
 
+def test_what_compiles_in_each_version_is_listed_and_told_one_by_one(lmi: Command):
+    lines = lmi("catalog", "compilers").out.splitlines()
+    assert any(line.split()[:3] == ["0.25.0", "trtllm", "trt_engine"] for line in lines)
+    assert any(line.split()[1:4] == ["neuronx", "neuron_graph", "refused"] for line in lines)
+    row = json.loads(lmi("catalog", "compilers", "0.29.0/trtllm").out)
+    required = [item["flag"] for item in row["arguments"] if item.get("is_required")]
+    assert "--pipeline_parallel_degree" in required
+    assert row["source"]
+    of_version = json.loads(lmi("catalog", "compilers", "0.29.0").out)
+    assert of_version["0.29.0/trtllm"] == row
+    assert set(of_version) == {"0.29.0/trtllm", "0.29.0/neuronx"}
+
+
 def test_strict_validation_fails_on_warnings(lmi: Command):
     unknown = PROFILE.replace("TheBloke/Llama-2-7B-fp16}", "acme/own, weights_gib: 12.5}")
     Path("profiles/chat.yaml").write_text(unknown)

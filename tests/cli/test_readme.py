@@ -60,6 +60,15 @@ def test_what_fits_is_told_as_it_is_shown(command: str, lmi: Command):
     assert done.out.splitlines()[: len(shown)] == shown
 
 
+def test_what_compiling_would_run_is_told_as_it_is_shown(
+    lmi: Command, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    words = "compile llama2-70b -p p4d --sandbox --dry-run"
+    done = lmi(*words.split())
+    assert (done.status, done.out.splitlines()) == (0, transcript(f"lmi-deploy {words}"))
+
+
 def test_the_example_profile_is_valid_and_its_mistake_reads_as_shown(lmi: Command):
     (text,) = blocks("yaml")
     Path("profiles/chat.yaml").unlink()

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import boto3
 import pytest
+from s3transfer.exceptions import RetriesExceededError
 
 from lmi_deployer.deployment import DEPLOYMENT_TAG, Deployment
 from lmi_deployer.edges.aws import Aws
 from lmi_deployer.edges.aws_calls import AwsSettings
+from lmi_deployer.edges.explained_store import ExplainedStore
 from lmi_deployer.errors import (
     AwsError,
     CredentialsError,
@@ -320,3 +323,77 @@ def test_files_go_where_the_command_line_says_then_the_profile_then_the_account(
     assert account.aws.artifacts() == default
     named = connect(account.settings, artifacts="s3://asked/")
     assert named.artifacts("s3://mine/x/") == "s3://asked/"
+
+
+def put(account: Account, *uris: str, body: bytes = b"x") -> None:
+    for uri in uris:
+        bucket, key = bucket_and_key(uri)
+        account.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def test_a_compiled_engine_below_a_deployments_folder_is_not_the_deployments(account: Account):
+    folder = account.wanted.identity.folder
+    ours = f"{folder}00112233445566aa/manifest.json"
+    engine = f"{folder}0123456789abcdef/"
+    put(account, ours, f"{engine}manifest.json", f"{engine}artifact/config.json")
+    put(account, f"{engine}model/x", f"{folder}fedcba9876543210/job/job.json")
+    assert list(account.look().objects) == [ours]
+
+
+def test_a_digest_of_weights_changes_with_any_of_them_and_with_nothing_else(account: Account):
+    source = f"{account.wanted.identity.folder}weights/"
+    put(account, f"{source}a.bin", f"{source}b/c.bin")
+    before = account.aws.weights_digest(source)
+    put(account, f"{source}b/", body=b"")  # a folder, as the console makes them
+    put(account, f"{source.removesuffix('/')}-else/a.bin")
+    assert account.aws.weights_digest(source) == before
+    put(account, f"{source}a.bin", body=b"y")
+    changed = account.aws.weights_digest(source)
+    put(account, f"{source}d.bin")
+    assert len({before, changed, account.aws.weights_digest(source)}) == 3
+
+
+@pytest.mark.parametrize("source", ["s3://nobody-has-this/x/", "s3://{bucket}/empty/"])
+def test_weights_that_are_not_there_are_an_error(account: Account, source: str):
+    bucket, _ = bucket_and_key(account.wanted.identity.folder)
+    with pytest.raises(InputError, match="there are no weights in"):
+        account.aws.weights_digest(source.format(bucket=bucket))
+
+
+def test_a_store_says_what_it_was_doing_when_it_was_refused(account: Account):
+    store = account.aws.store(f"{account.wanted.identity.folder}engines/")
+    store.write("a/manifest.json", b"{}")
+    assert store.read("a/manifest.json") == b"{}"
+    account.fault(operation="GetObject", code="AccessDenied", message="no", times=1)
+    with pytest.raises(AwsError, match=r"reading s3://.*/engines/a/manifest\.json: no"):
+        store.read("a/manifest.json")
+
+
+def test_a_bucket_is_there_or_it_is_not(account: Account):
+    bucket, _ = bucket_and_key(account.wanted.identity.folder)
+    assert account.aws.has_bucket(bucket)
+    assert not account.aws.has_bucket("nobody-has-this")
+    account.fault(operation="HeadBucket", code="403", message="Forbidden", status=403, times=1)
+    assert account.aws.has_bucket(bucket)  # somebody's, though not to be looked into
+
+
+def test_a_bucket_elsewhere_is_told_by_its_region(account: Account):
+    bucket, _ = bucket_and_key(account.wanted.identity.folder)
+    account.client("s3").create_bucket(
+        Bucket="far-away", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    assert account.aws.is_elsewhere("far-away") == "eu-west-1"
+    assert account.aws.is_elsewhere(bucket) is None
+    assert account.aws.is_elsewhere("nobody-has-this") is None
+
+
+def test_a_download_that_broke_off_again_and_again_is_an_error_of_aws(tmp_path: Path):
+    class Breaking:
+        root = "s3://acme/"
+
+        def receive(self, path: str, target: Path) -> None:
+            raise RetriesExceededError(ConnectionError("the line went dead"))
+
+    store = ExplainedStore(Breaking())  # type: ignore[arg-type]
+    with pytest.raises(UnreachableError, match="downloading s3://acme/a: the line went dead"):
+        store.receive("a", tmp_path / "a")

@@ -271,6 +271,10 @@ def test_12_a_host_without_the_memory_to_convert_is_reported():
     assert ("warning", "LMI210", "instance_type") in found
 
 
-def test_13_an_engine_built_elsewhere_is_refused_until_something_says_what_it_was_built_for():
-    found = validated("compile.mode=aot")
-    assert any((severity, code) == ("error", "LMI005") for severity, code, _ in found)
+def test_13_an_engine_is_not_built_on_other_gpus_than_those_that_serve():
+    found = validated(
+        "backend=trtllm",
+        "instance_type=ml.g5.12xlarge",
+        "compile={mode: aot, instance_type: ml.p4d.24xlarge}",
+    )
+    assert ("error", "LMI604", "compile.instance_type") in found

@@ -192,3 +192,31 @@ def test_models_are_listed_by_time(aws: Aws) -> None:
     assert [model["ModelName"] for model in newest_first] == ["second", "first"]
     later = aws.sagemaker.list_models(CreationTimeAfter=made)["Models"]
     assert "second" in [model["ModelName"] for model in later]
+
+
+@pytest.mark.parametrize("by_file", [True, False])
+def test_weights_that_are_not_there_fail_the_creation_and_roll_an_update_back(
+    aws: Aws, by_file: bool
+) -> None:
+    uri = f"s3://{aws.bucket}/engines/0123456789abcdef/artifact/"
+    container: dict[str, Any] = {"Image": "an-image"}
+    if by_file:
+        aws.s3.put_object(
+            Bucket=aws.bucket, Key="bundle/serving.properties", Body=f"option.model_id={uri}\n"
+        )
+        source = {"S3Uri": f"s3://{aws.bucket}/bundle/", "S3DataType": "S3Prefix"}
+        container["ModelDataSource"] = {"S3DataSource": source | {"CompressionType": "None"}}
+    else:
+        container["Environment"] = {"HF_MODEL_ID": uri}
+    aws.make_model("engine", PrimaryContainer=container)
+    aws.make_config("engine-1", {"ModelName": "engine"})
+    aws.make_endpoint("engine", "engine-1")
+    assert aws.statuses("engine")[-1] == "Failed"
+    reason = aws.sagemaker.describe_endpoint(EndpointName="engine")["FailureReason"]
+    assert f"option.model_id is {uri}, and nothing lies there" in reason
+    aws.serve()
+    aws.sagemaker.update_endpoint(EndpointName="chat", EndpointConfigName="engine-1")
+    assert aws.statuses(describes=5) == [*["Updating"] * 2, *["RollingBack"] * 2, "InService"]
+    aws.s3.put_object(Bucket=aws.bucket, Key="engines/0123456789abcdef/artifact/x", Body=b"")
+    aws.sagemaker.update_endpoint(EndpointName="chat", EndpointConfigName="engine-1")
+    assert aws.statuses() == ["Updating", "Updating", "InService"]

@@ -110,6 +110,30 @@ def test_moto_completes_a_training_job_at_once_and_changes_it(sagemaker: Any) ->
     assert "Environment" not in shown
 
 
+def test_moto_has_no_optimization_jobs(sagemaker: Any) -> None:
+    with pytest.raises(NotImplementedError):
+        sagemaker.list_optimization_jobs()
+
+
+def test_moto_filters_each_page_of_training_jobs_by_itself(sagemaker: Any) -> None:
+    for name in ("a", "b"):
+        sagemaker.create_training_job(
+            TrainingJobName=name,
+            AlgorithmSpecification={"TrainingInputMode": "File"},
+            RoleArn="r" * 20,
+            OutputDataConfig={"S3OutputPath": "s3://bucket/"},
+            ResourceConfig={"InstanceType": "ml.bogus", "VolumeSizeInGB": 1},
+            StoppingCondition={},
+        )
+    found = sagemaker.list_training_jobs(NameContains="b", MaxResults=1)
+    assert found["TrainingJobSummaries"] == []
+
+
+def test_moto_lists_no_quotas(plain_moto: Callable[[str], Any]) -> None:
+    with pytest.raises(NotImplementedError):
+        plain_moto("service-quotas").list_service_quotas(ServiceCode="sagemaker")
+
+
 def test_moto_shows_an_endpoint_without_its_images_and_async_settings(sagemaker: Any) -> None:
     output = {"S3OutputPath": "s3://bucket/"}
     make_config(sagemaker, AsyncInferenceConfig={"OutputConfig": output})

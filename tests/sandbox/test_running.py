@@ -103,8 +103,8 @@ def test_it_writes_nothing_to_the_terminal(aws: Aws, capfd: pytest.CaptureFixtur
 
 def test_an_operation_that_moto_lacks_says_so_at_once(aws: Aws) -> None:
     with pytest.raises(aws.sagemaker.exceptions.ClientError) as refused:
-        aws.sagemaker.list_optimization_jobs()
-    assert "The sandbox does not have sagemaker ListOptimizationJobs" in str(refused.value)
+        aws.sagemaker.list_inference_components()
+    assert "The sandbox does not have sagemaker ListInferenceComponents" in str(refused.value)
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 

@@ -80,7 +80,7 @@ def test_an_open_revision_is_served_at_the_commit_that_is_locked(tmp_path: Path)
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("backend: lmi-dist", "backend: trtllm"),
+        ("backend: lmi-dist", "backend: trtllm\n    compile: {mode: jit}"),
         ("{id: acme/small}", "{id: acme/small, source: s3://acme-models/small/}"),
     ],
     ids=["a backend that reads no revision", "a copy"],
@@ -93,6 +93,21 @@ def test_a_locked_commit_is_left_out_where_nothing_would_read_it(
     assert spec is not None
     assert "revision" not in spec.settings
     assert spec.weights.revision is None
+
+
+@pytest.mark.parametrize("mode", ["auto", "aot"])
+def test_what_is_compiled_ahead_is_compiled_from_the_locked_commit(tmp_path: Path, mode: str):
+    profile = PROFILE.replace("TheBloke/Llama-2-7B-fp16", "acme/small")
+    lines = f"backend: trtllm\n    compile: {{mode: {mode}}}"
+    checked = checked_beside(
+        tmp_path, profile.replace("backend: lmi-dist", lines), locked("acme/small", "a" * 40)
+    )
+    assert checked.spec is not None
+    assert checked.spec.weights.revision == "a" * 40
+    assert "revision" not in checked.spec.settings  # its server would not read it
+    codes = {finding.code for finding in checked.findings}
+    assert ("LMI107" in codes) == (mode == "auto")
+    assert "LMI606" not in codes
 
 
 def test_a_locked_model_that_contradicts_itself_is_lmi413(tmp_path: Path):

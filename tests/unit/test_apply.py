@@ -15,13 +15,14 @@ from lmi_deployer.plan import Plan, make_plan
 from lmi_deployer.state import ObservedEndpoint, ObservedState
 from lmi_deployer.steps import (
     AwaitEndpoint,
+    CompileEngine,
     DeleteEndpoint,
     Kind,
     SettleEndpoint,
     Step,
     VerifyEndpoint,
 )
-from tests.specs import NO_BUNDLE, a_deployment
+from tests.specs import NO_BUNDLE, a_compile_step, a_deployment
 
 WANTED = a_deployment()
 CONFIG = WANTED.endpoint_config_name
@@ -92,11 +93,22 @@ def a_clock(limit_seconds: float = 600) -> Clock:
     return Clock(poll_seconds=15, limit_seconds=limit_seconds, pause=pause, now=lambda: ticks[0])
 
 
+def unused(_step: CompileEngine) -> None:
+    raise AssertionError("nothing is compiled here")
+
+
 def run(aws: FakeAws, *steps: Step, limit_seconds: float = 600) -> tuple[list[str], str | None]:
     said: list[str] = []
     plan = Plan(identity=WANTED.identity, bundle=NO_BUNDLE, steps=steps, observed_digest="")
     clock = a_clock(limit_seconds)
-    answer = apply(plan, aws, clock=clock, say=said.append, done=lambda _step: None)
+    answer = apply(
+        plan,
+        aws,
+        clock=clock,
+        compile_engine=unused,
+        say=said.append,
+        done=lambda _step: None,
+    )
     return said, answer
 
 
@@ -104,7 +116,9 @@ def test_a_first_deployment_calls_each_thing_once_and_in_order():
     aws = FakeAws([seen("Creating"), seen("InService")])
     plan = make_plan(WANTED, ObservedState())
     done: list[Step] = []
-    answer = apply(plan, aws, clock=a_clock(), say=lambda _: None, done=done.append)
+    answer = apply(
+        plan, aws, clock=a_clock(), compile_engine=unused, say=lambda _: None, done=done.append
+    )
     assert aws.calls == [
         *("upload", "create_model", "create_endpoint_config", "create_endpoint"),
         *("endpoint", "endpoint", "invoke", "add_tags endpoint"),
@@ -112,6 +126,45 @@ def test_a_first_deployment_calls_each_thing_once_and_in_order():
     assert answer == " fun"
     assert tuple(done) == plan.steps
     assert aws.tags == {VERIFIED_TAG: CONFIG}
+
+
+def test_an_engine_is_compiled_by_what_was_handed_in_before_the_next_step_begins():
+    aws, step, order = FakeAws([seen("InService")]), a_compile_step(), list[str]()
+    plan = make_plan(WANTED, ObservedState(), compiling=step)
+
+    def compile_engine(given: CompileEngine) -> None:
+        assert given is step
+        assert aws.calls == []
+        order.append("compiled")
+
+    apply(
+        plan,
+        aws,
+        clock=a_clock(),
+        compile_engine=compile_engine,
+        say=lambda _: None,
+        done=lambda done: order.append(type(done).__name__),
+    )
+    assert order[:3] == ["compiled", "CompileEngine", "UploadBundle"]
+
+
+def test_what_fails_to_compile_is_not_deployed():
+    aws = FakeAws([seen("InService")])
+    plan = make_plan(WANTED, ObservedState(), compiling=a_compile_step())
+
+    def compile_engine(_step: CompileEngine) -> None:
+        raise DeploymentError("out of memory")
+
+    with pytest.raises(DeploymentError, match="out of memory"):
+        apply(
+            plan,
+            aws,
+            clock=a_clock(),
+            compile_engine=compile_engine,
+            say=lambda _: None,
+            done=lambda _: None,
+        )
+    assert aws.calls == []
 
 
 def test_a_status_is_said_when_it_changes_and_once_a_minute_after():

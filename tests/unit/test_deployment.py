@@ -148,3 +148,26 @@ def test_sagemaker_would_take_every_request_of_every_shipped_profile(path):
         assert check_request("sagemaker", "CreateEndpointConfig", wanted.endpoint_config) == ()
         assert check_request("sagemaker", "CreateEndpoint", wanted.endpoint) == ()
         assert check_endpoint_requests(wanted.model, wanted.endpoint_config) == ()
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("endpoint.name=engines",),
+        ("backend=trtllm", "compile.cache=s3://acme-models/lmi-deploy/chat-g5/"),
+        ("backend=trtllm", "compile.cache=s3://acme-models/lmi-deploy/chat-g5/engines/"),
+        (
+            "backend=trtllm",
+            "compile.cache=s3://acme-models/lmi-deploy/",
+            "endpoint.name=a123456789abcdef",
+        ),
+    ],
+)
+def test_no_deployment_has_engines_in_its_folder_or_the_folder_of_an_engine(overrides):
+    with pytest.raises(InputError, match="is for compiled engines"):
+        a_deployment(*overrides)
+
+
+def test_deployments_and_engines_may_lie_side_by_side():
+    cache = "compile.cache=s3://acme-models/lmi-deploy/"
+    assert a_deployment("backend=trtllm", cache).identity.folder.startswith(cache[14:])

@@ -8,7 +8,15 @@ import pytest
 from lmi_deployer.checks import check
 from lmi_deployer.findings import Finding, ProfileError
 from lmi_deployer.hardware import LoadedProfile, load_profile, merge
-from lmi_deployer.profile import LATER, EndpointSection, HardwareProfile, ModelProfile, ModelSection
+from lmi_deployer.profile import (
+    LATER,
+    CompileSection,
+    EndpointSection,
+    HardwareProfile,
+    ModelProfile,
+    ModelSection,
+    QualitySection,
+)
 from lmi_deployer.resolve import resolve
 from lmi_deployer.resources import find_profile, shipped_profiles
 from tests.specs import PROFILE, make_spec
@@ -17,10 +25,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "profiles.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 
 
-def block(language: str) -> str:
-    """The one fenced block of this language."""
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-    return str(found)
+def block(language: str, under: str = "") -> str:
+    """The first fenced block of this language, of the page or below one of its headings."""
+    text = TEXT.partition(f"## {under}\n")[2] if under else TEXT
+    return str(re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[0])
 
 
 def example() -> LoadedProfile:
@@ -53,11 +61,23 @@ def test_the_error_that_is_shown_is_the_one_that_is_given() -> None:
     assert given == shown.rstrip()
 
 
+def test_the_lines_about_compiling_do_what_the_page_says() -> None:
+    lines = block("yaml", under="Compiling ahead of time")
+    text = PROFILE.replace("backend: lmi-dist\n", "backend: trtllm\n") + lines
+    spec = resolve(merge(load_profile(text, "chat.yaml"), "g5"))
+    assert spec.compilation is not None
+    assert spec.compilation.instance.name != spec.instance.name
+    assert spec.compilation.quality is not None
+    assert [str(item) for item in check(spec) if item.severity == "error"] == []
+
+
 def test_every_key_is_in_the_tables() -> None:
     keys = set(ModelProfile.model_fields) | set(HardwareProfile.model_fields)
     keys |= {f"model.{name}" for name in ModelSection.model_fields}
+    keys |= {f"compile.{name}" for name in CompileSection.model_fields}
+    keys |= {f"quality.{name}" for name in QualitySection.model_fields}
     keys |= {f"endpoint.{name}" for name in EndpointSection.model_fields if name != "mode"}
-    keys -= {"endpoint"}
+    keys -= {"endpoint", "compile", "quality"}
     tables = "\n".join(line for line in TEXT.splitlines() if line.startswith("|"))
     assert sorted(key for key in keys if f"`{key}`" not in tables) == []
 
@@ -72,7 +92,7 @@ def test_the_overrides_that_are_shown_work() -> None:
 
 
 def test_the_later_keys_that_are_named_are_refused() -> None:
-    for key in ("compile", "autoscaling"):
+    for key in ("budget", "autoscaling"):
         assert key in LATER
         with pytest.raises(ProfileError) as caught:
             load_profile(f"{PROFILE}    {key}: 1\n", "p.yaml")

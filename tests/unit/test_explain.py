@@ -265,7 +265,7 @@ def test_a_page_about_one_version_leaves_the_others_out():
             "no effect     the rolling batch decides",
         ),
         ({"deprecated": "use dtype"}, "deprecated    use dtype"),
-        ({"is_build_time": True}, "build time    part of the compiled engine"),
+        ({"is_build_time": True}, "build time    part of what is compiled"),
         ({"parser": "none"}, "note          LMI hands the text on without reading it"),
         ({"parser": "is_true", "note": "x"}, 'note          everything but "true" counts as'),
     ],

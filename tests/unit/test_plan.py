@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lmi_deployer.deployment import FOLDER_TAG, VERIFIED_TAG
 from lmi_deployer.errors import InputError
 from lmi_deployer.plan import Plan, expected_objects, make_down_plan, make_plan
-from lmi_deployer.state import ObservedEndpoint, ObservedState
+from lmi_deployer.state import ObservedEndpoint, ObservedEngine, ObservedState
 from lmi_deployer.steps import (
     AddTags,
     AwaitEndpoint,
@@ -27,7 +27,7 @@ from lmi_deployer.steps import (
     UploadBundle,
     VerifyEndpoint,
 )
-from tests.specs import a_deployment
+from tests.specs import a_compile_step, a_deployment
 
 WANTED = a_deployment()
 OLD_CONFIG, OLD_MODEL = "chat-g5-00000000", "chat-g5-11111111"
@@ -69,6 +69,24 @@ def test_an_empty_account_gets_everything_in_the_order_of_dependence():
         AwaitEndpoint,
         VerifyEndpoint,
     ]
+
+
+def test_an_engine_is_compiled_before_anything_is_made():
+    compiling = a_compile_step()
+    plan = make_plan(WANTED, ObservedState(), compiling=compiling)
+    assert plan.steps[0] is compiling
+    assert plan.steps[1:] == make_plan(WANTED, ObservedState()).steps
+    assert make_plan(WANTED, deployed(), compiling=compiling).steps == (compiling,)
+
+
+def test_a_plan_holds_for_the_engine_that_was_seen_and_for_no_other():
+    seen = ObservedEngine(folder="s3://acme/engines/0/", manifest_sha256="1")
+    plan = make_plan(WANTED, replace(deployed(), engine=seen))
+    assert plan.engine == seen
+    others = [None, replace(seen, manifest_sha256="2"), replace(seen, problems=("x is missing",))]
+    for other in others:
+        digest = replace(deployed(), engine=other).digest
+        assert digest != plan.observed_digest
 
 
 def test_nothing_is_done_when_everything_is_as_wanted():

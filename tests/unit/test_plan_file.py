@@ -38,6 +38,8 @@ FIELDS = {
     "tags": texts,
     "uris": st.lists(st.text(), max_size=2).map(tuple),
     "kind": st.sampled_from(["model", "endpoint"]),
+    "runner": st.sampled_from(["sagemaker", "optimization", "docker", "native"]),
+    "job": st.dictionaries(st.text(), st.text() | st.none() | st.integers(), max_size=2),
 }
 
 
@@ -90,7 +92,7 @@ def test_a_plan_without_one_of_its_parts_is_refused(key):
 
 def test_a_plan_of_another_version_is_refused_with_both_versions():
     text = json.dumps({**plan_as_json(SAVED), "schema_version": 99})
-    with pytest.raises(InputError, match="schema version 99; this lmi-deploy reads 1"):
+    with pytest.raises(InputError, match="schema version 99; this lmi-deploy reads 2"):
         parse_plan(text, "plan.json")
 
 

@@ -90,7 +90,7 @@ def test_every_problem_of_a_file_is_reported_at_once_in_the_order_of_the_file() 
         ("instance_type: [ml.g5.2xlarge]", "LMI003", "instance_type", 20, "is a list, but"),
         ("quantize: {method: ~}", "LMI003", "quantize.method", 24, "is empty, but"),
         ("max_rolling_batch_sise: 8", "LMI002", "max_rolling_batch_sise", 5, "batch_size'?"),
-        ("zzzz: 8", "LMI002", "zzzz", 5, "one of backend, container"),
+        ("zzzz: 8", "LMI002", "zzzz", 5, "one of backend, compile, container"),
         ("model: {dtype: fp8}", "LMI003", "model.dtype", 20, "'bf16'"),
         ("model: {revision: main}", "LMI003", "model.revision", 23, "40 characters"),
         ("model: {source: s3://b-b/x}", "LMI003", "model.source", 21, "ending in '/'"),

@@ -1,0 +1,1 @@
+"""What lies in a cache of compiled engines, and what of it may go."""

@@ -1,0 +1,1 @@
+"""Training and optimization jobs, which run processes in the background: see `machine`."""

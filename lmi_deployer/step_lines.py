@@ -1,0 +1,86 @@
+"""The steps of a plan as lines for people. Nothing here decides anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from lmi_deployer import steps
+from lmi_deployer.aot.outlook import SHORT_NAMES
+from lmi_deployer.artifact.manifest import folder_of
+from lmi_deployer.paint import Paint, plain
+from lmi_deployer.plan import Plan
+from lmi_deployer.steps import Step
+
+PAGE_COLUMNS = 100
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """One line of a printed plan."""
+
+    sign: str
+    kind: str
+    name: str
+    note: str = ""
+
+
+def plan_text(plan: Plan, paint: Paint = plain) -> str:
+    """The steps of a plan, and how many things it creates, changes and deletes."""
+    lines = [step_line(step) for step in plan.steps]
+    counts = {sign: sum(line.sign == sign for line in lines) for sign in "+~-"}
+    total = f"{counts['+']} to create, {counts['~']} to change, {counts['-']} to delete"
+    colors = {"+": "green", "~": "yellow", "-": "red"}
+    rows = [
+        f"  {paint(line.sign, colors.get(line.sign, ''))} {line.kind:<16}  {line.name:<40}"
+        f"{_noted(line)}".rstrip()
+        for line in lines
+    ]
+    return "\n".join([f"Plan: {total}", *rows])
+
+
+def _noted(line: StepLine) -> str:
+    """The note of a step; on a line of its own behind a name that leaves it no room."""
+    is_long = len(line.name) + len(line.note) > PAGE_COLUMNS - len("  +  ") - 16
+    return f"\n{'':22}{line.note}" if line.note and is_long else f"  {line.note}"
+
+
+def step_line(step: Step) -> StepLine:  # noqa: C901, PLR0911, PLR0912 - one case a kind of step
+    """One step as a line: "+" creates, "~" changes, "-" deletes, "." waits."""
+    match step:
+        case steps.CompileEngine():
+            kind = SHORT_NAMES[step.job["inputs"]["kind"]]
+            return StepLine("+", kind, folder_of(step.cache, step.key), step.note)
+        case steps.UploadBundle():
+            return StepLine("+", "bundle", step.folder)
+        case steps.CreateModel():
+            return StepLine("+", "sagemaker_model", str(step.request["ModelName"]))
+        case steps.CreateEndpointConfig():
+            name = str(step.request["EndpointConfigName"])
+            variant = step.request["ProductionVariants"][0]
+            machines = f"{variant['InitialInstanceCount']} x {variant['InstanceType']}"
+            return StepLine("+", "endpoint_config", name, machines)
+        case steps.CreateEndpoint():
+            return StepLine("+", "endpoint", str(step.request["EndpointName"]))
+        case steps.UpdateEndpoint():
+            note = f"{step.previous_config} -> {step.endpoint_config}"
+            return StepLine("~", "endpoint", step.endpoint, note)
+        case steps.AddTags():
+            return StepLine("~", f"{step.kind} tags", step.name, ", ".join(step.tags))
+        case steps.SettleEndpoint():
+            return StepLine(".", "wait", step.endpoint, f"it is {step.status}")
+        case steps.AwaitEndpoint():
+            return StepLine(".", "wait", step.endpoint, "until it is InService")
+        case steps.VerifyEndpoint():
+            return StepLine(".", "verify", step.endpoint, "one small request")
+        case steps.DeleteEndpoint():
+            return StepLine("-", "endpoint", step.endpoint, step.reason)
+        case steps.DeleteEndpointConfig():
+            return StepLine("-", "endpoint_config", step.endpoint_config)
+        case steps.DeleteModel():
+            return StepLine("-", "sagemaker_model", step.model)
+        case steps.DeleteObjects():
+            more = len(step.uris) - 1
+            return StepLine("-", "object", step.uris[0], f"and {more} more" if more else "")
+        case _:
+            assert_never(step)

@@ -25,11 +25,17 @@ State = Literal["complete", "half-written", "damaged"]
 JOB_FILE = "job/job.json"
 FOLDER = re.compile(rf"[0-9a-f]{{{KEY_CHARACTERS}}}")
 """Whatever else lies in the folder of a cache is none of ours, and is not looked into."""
-DOCUMENTS = (MANIFEST_FILE, claims.CLAIM_FILE)
-FOLDERS = (ARTIFACT_FOLDER, "job/")
-"""One of these, or a document, makes a folder that of an engine."""
-OWN_FOLDERS = (*FOLDERS, "job-output/")
-"""All that is written into the folder of an engine, but the documents."""
+DOCUMENTS = (
+    MANIFEST_FILE,
+    claims.CLAIM_FILE,
+    JOB_FILE,
+    "job/compile.pyz",
+    "job/serving.properties",
+)
+"""Each of these, or anything of an artifact, makes a folder that of an engine."""
+JOB_OUTPUT = "job-output/"
+OWN_FOLDERS = (ARTIFACT_FOLDER, JOB_OUTPUT)
+"""All else that is written into the folder of an engine."""
 READERS = 16
 
 
@@ -104,20 +110,28 @@ def read_entry(store: Store, name: str) -> Entry | None:
     except (StoreError, PermissionError) as error:  # links, which lead out of the cache
         return Entry(name=name, files={}, problem=f"it cannot be listed: {error}")
     files = {path.removeprefix(prefix): item for path, item in listed.items()}
-    if not any(path in DOCUMENTS or path.startswith(FOLDERS) for path in files):
+    if not any(path in DOCUMENTS or path.startswith(ARTIFACT_FOLDER) for path in files):
         return None
-    own = {path: item for path, item in files.items() if is_own(path)}
-    return _entry(store, name, own, foreign=tuple(sorted(set(files) - set(own))))
+    return _entry(store, name, files)
 
 
-def is_own(path: str) -> bool:
-    """Whether a file below an engine's folder is one that lmi-deploy or its jobs write."""
-    return path in DOCUMENTS or path.startswith(OWN_FOLDERS)
+def _own(files: Mapping[str, StoredFile], manifest: Manifest | None) -> dict[str, StoredFile]:
+    """Those below an engine's folder that lmi-deploy or its jobs write.
+
+    What a manifest does not list was not committed, so somebody else has put it there.
+    """
+    files_of = () if manifest is None else manifest.files
+    listed = {f"{ARTIFACT_FOLDER}{item.path}" for item in files_of}
+    return {
+        path: item
+        for path, item in files.items()
+        if path in DOCUMENTS
+        or path in listed
+        or path.startswith(OWN_FOLDERS if manifest is None else JOB_OUTPUT)
+    }
 
 
-def _entry(
-    store: Store, name: str, files: Mapping[str, StoredFile], *, foreign: tuple[str, ...]
-) -> Entry:
+def _entry(store: Store, name: str, files: Mapping[str, StoredFile]) -> Entry:
     def read(path: str) -> bytes | None:
         return store.read(f"{name}/{path}") if path in files else None
 
@@ -132,10 +146,11 @@ def _entry(
             problem = f"{MANIFEST_FILE} {error}"
     problem = problem or rewritten
     is_complete = manifest is not None and problem is None
+    own = _own(files, manifest)
     return Entry(
         name=name,
-        files=files,
-        foreign=foreign,
+        files=own,
+        foreign=tuple(sorted(set(files) - set(own))),
         manifest=manifest,
         problem=problem,
         is_rewritten=rewritten is not None,

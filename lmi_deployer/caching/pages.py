@@ -94,7 +94,12 @@ def age(seconds: float) -> str:
 
 
 def _foreign(entry: Entry) -> str:
-    return f"{entry.name}: not of lmi-deploy, left alone: {', '.join(entry.foreign)}"
+    return f"{entry.name}: not of lmi-deploy, left alone: {', '.join(map(plain, entry.foreign))}"
+
+
+def plain(path: str) -> str:
+    """A path as one line shows it, whatever characters somebody has put into it."""
+    return path if path.isprintable() else repr(path)
 
 
 def _verified(entry: Entry, problems: Sequence[str]) -> list[str]:

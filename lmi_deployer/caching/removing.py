@@ -10,6 +10,7 @@ from collections.abc import Callable
 from lmi_deployer.artifact.manifest import MANIFEST_FILE
 from lmi_deployer.artifact.store import Store, StoreError
 from lmi_deployer.caching.entries import Entry, read_entry
+from lmi_deployer.caching.pages import plain
 
 
 def remove(store: Store, entry: Entry, say: Callable[[str], None]) -> bool:
@@ -18,7 +19,8 @@ def remove(store: Store, entry: Entry, say: Callable[[str], None]) -> bool:
     if now is None:
         return True
     if now.foreign:
-        say(f"{entry.name}: left alone, as lmi-deploy did not write it: {', '.join(now.foreign)}")
+        left = ", ".join(map(plain, now.foreign))
+        say(f"{entry.name}: left alone, as lmi-deploy did not write it: {left}")
     if now.files != entry.files:
         say(f"{entry.name} has changed meanwhile, and stays")
         return False

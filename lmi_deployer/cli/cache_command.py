@@ -112,7 +112,12 @@ def verify_command(
     is_damaged = any(found.values())
     if output == "json":
         engines = [
-            {"engine": entry.name, "state": entry.state, "problems": found[entry.name]}
+            {
+                "engine": entry.name,
+                # What --record has just put right was damaged when it was listed.
+                "state": "complete" if record and not found[entry.name] else entry.state,
+                "problems": found[entry.name],
+            }
             for entry in entries
         ]
         print_document(cache=place.store.root, sandbox=where.sandbox, deep=deep, engines=engines)

@@ -171,6 +171,8 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 
 
 def _cache(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value == "":  # an unset variable of a shell, which would mean the folder right here
+        raise click.BadParameter("it names no folder")
     if value is None or not value.startswith("s3://"):
         return value
     folder = value if value.endswith("/") else f"{value}/"

@@ -161,13 +161,13 @@ class Compiling:
                 raise self._room.held_back(item)
 
     def _started(self, turns: list[tuple[int, Planned]]) -> list[tuple[int, Planned]]:
-        """Those with a job to go on with; all where none has one, which is a mistake."""
-        if len(turns) == 1:
+        """Those with a job to go on with; all where nothing was ever started, a mistake."""
+        if len(self.wanted) == 1:
             return turns
         with_job = [
             (at, item) for at, item in turns if self._runner(at, item).find(item.step) is not None
         ]
-        if not with_job:
+        if not with_job and len(turns) == len(self.wanted):
             return turns
         for at, item in turns:
             if (at, item) not in with_job:

@@ -380,7 +380,9 @@ def test_a_file_that_was_written_again_is_named_until_it_is_recorded(lmi, accoun
     assert lmi("cache", "verify", "--deep", "--record").status == 1
     in_one_part(client, bucket, key, ONE_RANK[engine])
     assert f"{rewritten}, with the same bytes" in lmi("cache", "verify", "--deep").out
-    assert lmi("cache", "verify", "--deep", "--record").status == 0
+    recorded = lmi("cache", "verify", "--deep", "--record", "-o", "json")
+    [engine_told] = json.loads(recorded.out)["engines"]
+    assert (recorded.status, engine_told["state"], engine_told["problems"]) == (0, "complete", [])
     assert lmi("cache", "verify").status == 0
 
 

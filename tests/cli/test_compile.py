@@ -429,6 +429,10 @@ def test_a_detached_command_submits_what_the_quota_holds_and_says_what_is_left(
     assert resumed.status == 7, resumed.err
     first, second = json.loads(resumed.out)["engines"]
     assert (first["status"], second["status"]) == ("compiled", "held back")
+    again = lmi(*ALL, "--resume")
+    assert again.status == 7, again.err
+    first, second = json.loads(again.out)["engines"]
+    assert (first["status"], second["status"]) == ("cached", "held back")
 
 
 def test_a_job_refused_for_a_quota_that_cannot_be_read_waits_for_the_one_before(
@@ -510,3 +514,9 @@ def test_what_runs_here_is_told_in_place_of_an_image(lmi: Command):
     assert "builds    tensorrt_llm 0.21.0rc1" in shown.out
     assert "image" not in shown.out
     assert "warning   compiling here needs tensorrt-llm" in shown.out
+
+
+def test_a_cache_without_a_name_is_refused(lmi: Command):
+    done = lmi("compile", "chat", "--runner", "docker", "--cache", "", "--dry-run")
+    assert done.status == 2
+    assert "it names no folder" in done.err

@@ -48,6 +48,7 @@ def test_what_is_no_engine_is_not_listed(cache: Cache):
         f"{NAME}/precious.doc",
         f"{NAME}/artifact",
         f"{NAME}/work/artifact/1",
+        f"{NAME}/job/tool.sh",
     ):
         cache.store.write(path, b"x")
     (cache.folder / "links").mkdir()
@@ -61,9 +62,11 @@ def test_files_that_somebody_else_put_into_an_engine_s_folder_are_told_apart(cac
     before = read_entries(cache.store)[0]
     cache.store.write(f"{NAME}/precious.doc", b"x")
     cache.store.write(f"{NAME}/artifacts/1", b"x")
+    cache.store.write(f"{NAME}/artifact/mine", b"x")
+    cache.store.write(f"{NAME}/job/tool.sh", b"x")
     cache.store.write(f"{NAME}/job-output/started.json", b"{}")
     [entry] = read_entries(cache.store)
-    assert entry.foreign == ("artifacts/1", "precious.doc")
+    assert entry.foreign == ("artifact/mine", "artifacts/1", "job/tool.sh", "precious.doc")
     assert set(entry.files) == {*before.files, "job-output/started.json"}
 
 

@@ -172,6 +172,13 @@ def test_files_that_lmi_deploy_did_not_write_stay_and_are_named(cache: Cache):
     assert set(cache.store.files()) == {f"{name}/precious.doc", "fedcba9876543210/precious.doc"}
 
 
+def test_a_name_that_would_break_the_line_is_shown_in_quotes(cache: Cache):
+    name = added(cache, days=400)
+    (cache.folder / name / "a\nb").write_bytes(b"x")
+    [entry] = read_entries(cache.store)
+    assert plan_lines(decide([entry], EVERYTHING, {}, NOW))[1].endswith(r": 'a\nb'")
+
+
 def test_what_cannot_be_listed_stays_and_says_why(cache: Cache):
     name = added(cache, days=400)
     (cache.folder / name / "artifact" / "link").symlink_to("/etc")

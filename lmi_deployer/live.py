@@ -209,7 +209,7 @@ def refuse_stale(saved: SavedPlan, aws: Aws) -> None:
     if engine is not None:
         from lmi_deployer.compiling.lookup import look_into
 
-        found = look_into(engine.folder, aws).observed
+        found = look_into(engine.folder, aws.store(engine.folder)).observed
         if found != engine:
             raise ApprovalError(
                 f"{engine.folder} has changed since the plan was made: "

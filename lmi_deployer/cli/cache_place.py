@@ -121,12 +121,17 @@ def _folder(path: str) -> Store:
     return FolderStore(Path(path))
 
 
+def _cache_of(spec: ResolvedSpec, aws: Aws) -> str:
+    from lmi_deployer.compiling.lookup import cache_of
+
+    return cache_of(spec, lambda: aws.artifacts(spec.endpoint.artifacts))
+
+
 def _of_specs(specs: Sequence[ResolvedSpec], aws: Aws) -> str:
     """The one cache that these specs have, or that of the account."""
-    from lmi_deployer.compiling.lookup import cache_of
     from lmi_deployer.deployment import ENGINES_FOLDER
 
-    own = {cache_of(spec, aws.artifacts(spec.endpoint.artifacts)) for spec in specs}
+    own = {_cache_of(spec, aws) for spec in specs}
     if len(own) > 1:
         listed = " and ".join(sorted(own))
         raise InputError(f"they have several caches: {listed}", fix="--profile with one of them")

@@ -26,11 +26,11 @@ from lmi_deployer.errors import (
     StillRunningError,
     StoppedError,
 )
+from lmi_deployer.spec import GIB
 
 Result = dict[str, Any]
 LONGEST_WAIT_FACTOR = 2
 """Without --wait: a spot job may take twice as long as it may run."""
-GIB = 1024**3
 FORCED = " --force"
 """Ends a command about an engine that is made anew."""
 

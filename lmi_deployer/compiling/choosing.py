@@ -69,7 +69,7 @@ def choose_unseen(spec: ResolvedSpec, target: Target) -> Outlook:
     return Outlook(
         spec=spec,
         fate="compiled unless cached",
-        engine=Engine(inputs=inputs, cache=cache_of(spec, target.artifacts)),
+        engine=Engine(inputs=inputs, cache=cache_of(spec, lambda: target.artifacts)),
         estimate=estimate(spec, target.region),
     )
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from lmi_deployer.entry_point.machine import MEMORY_TOLERANCE
 from lmi_deployer.errors import InputError
+from lmi_deployer.spec import GIB
 
-GIB = 1024**3
 QUERY = "index,uuid,name,compute_cap,memory.total"
 """Fields of `nvidia-smi --query-gpu`; compute_cap is known to drivers from 510 on."""
 SMI_SECONDS = 30

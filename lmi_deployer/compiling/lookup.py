@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,14 @@ from lmi_deployer.artifact.manifest import (
     ManifestError,
     as_json,
 )
-from lmi_deployer.artifact.store import StoreError
+from lmi_deployer.artifact.store import Store, StoreError
 from lmi_deployer.deployment import ENGINES_FOLDER
 from lmi_deployer.errors import AwsError
 from lmi_deployer.state import ObservedEngine
 
 if TYPE_CHECKING:
     from lmi_deployer.edges.aws import Aws
-    from lmi_deployer.spec import ResolvedSpec
+    from lmi_deployer.spec import Quality, ResolvedSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +62,10 @@ class LookedUp(Engine):
     found: Found
 
 
-def cache_of(spec: ResolvedSpec, artifacts: str) -> str:
+def cache_of(spec: ResolvedSpec, artifacts: Callable[[], str]) -> str:
     """S3 folder of the compiled engines that a spec may use; `artifacts` is that of deployments."""
     own = spec.compilation.cache if spec.compilation else None
-    return own or f"{artifacts}{ENGINES_FOLDER}"
+    return own or f"{artifacts()}{ENGINES_FOLDER}"
 
 
 def is_looked_up(spec: ResolvedSpec) -> bool:
@@ -86,12 +87,16 @@ def look_up(spec: ResolvedSpec, aws: Aws) -> LookedUp | None:
     if compilation is None or not is_looked_up(spec):
         return None
     engine = wanted_engine(spec, aws)
-    found = look_into(engine.folder, aws)
+    return compared(engine, compilation.quality, look_into(engine.folder, aws.store(engine.folder)))
+
+
+def compared(engine: Engine, quality: Quality | None, found: Found) -> LookedUp:
+    """The engine with what was found in its folder, and in what that is not what is asked for."""
     differing: tuple[Mismatch, ...] = ()
     if found.manifest is not None:
         from lmi_deployer.aot.matching import mismatches
 
-        differing = mismatches(engine.inputs, compilation.quality, found.manifest)
+        differing = mismatches(engine.inputs, quality, found.manifest)
     return LookedUp(
         inputs=engine.inputs,
         cache=engine.cache,
@@ -107,24 +112,26 @@ def wanted_engine(spec: ResolvedSpec, aws: Aws) -> Engine:
 
     source = spec.weights.source
     digest = None if source is None else aws.weights_digest(source)
-    own = spec.compilation.cache if spec.compilation else None
     # Where artifacts are by default is asked for only where that counts: it takes a call.
-    cache = own or cache_of(spec, aws.artifacts(spec.endpoint.artifacts))
+    cache = cache_of(spec, lambda: aws.artifacts(spec.endpoint.artifacts))
     return Engine(inputs=engine_inputs(spec, digest), cache=cache)
 
 
-def look_into(folder: str, aws: Aws) -> Found:
-    """What the folder of an engine holds, and what keeps that from being used."""
+def look_into(folder: str, store: Store, prefix: str = "") -> Found:
+    """What the folder of an engine holds, and what keeps that from being used.
+
+    `prefix` leads to it from the root of the store.
+    """
     from lmi_deployer.artifact.committing import find
     from lmi_deployer.artifact.verifying import verify
 
-    store = aws.store(folder)
     try:
-        manifest = find(store, "")
+        manifest = find(store, prefix)
         if manifest is None:
-            return Found(folder=folder, damage=_half_written(len(store.files(ARTIFACT_FOLDER))))
-        problems = verify(store, "", manifest, deep=False)
-        mark = store.find(MANIFEST_FILE)
+            files = len(store.files(prefix + ARTIFACT_FOLDER))
+            return Found(folder=folder, damage=_half_written(files))
+        problems = verify(store, prefix, manifest, deep=False)
+        mark = store.find(prefix + MANIFEST_FILE)
     except (ManifestError, StoreError) as error:
         return Found(folder=folder, damage=(_damage(MANIFEST_FILE, str(error)),))
     except AwsError as error:

@@ -117,7 +117,7 @@ def planned(item: Wanted, target: Target, *, anew: bool = False) -> Planned:
 
 def _engine(spec: ResolvedSpec, aws: Aws | None, folder: Path | None) -> Engine:
     from lmi_deployer.aot.inputs import engine_inputs
-    from lmi_deployer.compiling.lookup import look_up
+    from lmi_deployer.compiling.lookup import compared, look_into, look_up
 
     compilation = compilation_of(spec)
     if folder is None:
@@ -129,28 +129,9 @@ def _engine(spec: ResolvedSpec, aws: Aws | None, folder: Path | None) -> Engine:
     source = spec.weights.source
     digest = None if source is None or aws is None else aws.weights_digest(source)
     inputs = engine_inputs(spec, digest)
-    return _in_folder(spec, Engine(inputs=inputs, cache=f"{folder.resolve()}/"))
-
-
-def _in_folder(spec: ResolvedSpec, engine: Engine) -> Engine:
-    """The engine, with what lies in its folder on this machine."""
-    from lmi_deployer.aot.engine import Mismatch
-    from lmi_deployer.aot.matching import mismatches
-    from lmi_deployer.artifact.committing import find
-    from lmi_deployer.artifact.manifest import ManifestError
-    from lmi_deployer.artifact.verifying import verify
-
+    engine = Engine(inputs=inputs, cache=f"{folder.resolve()}/")
     store, prefix = store_of(engine.cache, None), engine.folder.removeprefix(engine.cache)
-    try:
-        manifest = find(store, prefix)
-        damage = [] if manifest is None else verify(store, prefix, manifest, deep=False)
-    except ManifestError as error:
-        manifest, damage = None, [str(error)]
-    told = [Mismatch(what="files", wanted="a whole artifact", found=text) for text in damage]
-    differing = (
-        mismatches(engine.inputs, compilation_of(spec).quality, manifest) if manifest else ()
-    )
-    return replace(engine, manifest=manifest, problems=(*differing, *told))
+    return compared(engine, compilation.quality, look_into(engine.folder, store, prefix))
 
 
 def command_line(step: CompileEngine) -> str:

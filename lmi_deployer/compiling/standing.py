@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lmi_deployer.aot.jobs import satisfies
 from lmi_deployer.artifact.committing import find
-from lmi_deployer.artifact.manifest import KEY_CHARACTERS, Manifest, ManifestError
+from lmi_deployer.artifact.manifest import Manifest, ManifestError, folder_of
 from lmi_deployer.artifact.store import Store
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Standing:
 
 def prefix_of(step: CompileEngine) -> str:
     """The engine's folder below the root of its cache, ending in "/"."""
-    return f"{step.key[:KEY_CHARACTERS]}/"
+    return folder_of("", step.key)
 
 
 def standing(step: CompileEngine, store: Store) -> Standing:

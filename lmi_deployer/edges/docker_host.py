@@ -13,6 +13,7 @@ from lmi_deployer.compiling.host import DiskNeed
 from lmi_deployer.edges.docker_request import CONFINEMENT, Devices
 from lmi_deployer.errors import InputError, LmiDeployError, MissingExtraError
 from lmi_deployer.secrets import redacted
+from lmi_deployer.spec import GIB
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 TIMEOUT_SECONDS = 300
 """For one call: creating a container waits for a file system that copies layers."""
-IMAGE_BYTES = 40 * 1024**3
+IMAGE_BYTES = 40 * GIB
 """Assumed of an image that is not there yet, packed and unpacked: LMI images with TensorRT-LLM are
 10 to 15 GB in the registry, and two to three times that on the disk."""
 LOCAL = ("http+docker://local", "http://127.0.0.1:", "http://localhost:")

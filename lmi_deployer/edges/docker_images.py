@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lmi_deployer.edges.docker_host import explained
 from lmi_deployer.errors import InputError
 from lmi_deployer.secrets import redacted
+from lmi_deployer.spec import GIB
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from lmi_deployer.edges.aws import Aws
 
 Say = Callable[[str], None]
-GIB = 1024**3
 ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
 )

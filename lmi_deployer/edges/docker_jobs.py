@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import getpass
 import socket
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lmi_deployer.artifact.store import Store
 from lmi_deployer.compiling.runner import JobState
@@ -26,11 +23,10 @@ from lmi_deployer.edges.docker_state import (
 from lmi_deployer.edges.local_claims import ELSEWHERE, Claimed
 from lmi_deployer.edges.local_jobs import (
     JobFolder,
-    Say,
     commit,
     job_name,
-    work_folder,
 )
+from lmi_deployer.edges.local_runner import LocalRunner
 from lmi_deployer.errors import InputError
 from lmi_deployer.steps import CompileEngine
 
@@ -53,7 +49,7 @@ class _Known:
     tail: LogTail = field(default_factory=LogTail)
 
 
-class DockerJobs:
+class DockerJobs(LocalRunner):
     """Runs compile jobs as containers of this machine's Docker host.
 
     The name of a container holds the key of its engine, so that two commands on one machine follow
@@ -61,32 +57,10 @@ class DockerJobs:
     """
 
     can_detach = True
-    survives_interrupt = False
-    """A container that nobody waits for any more would hold the GPUs unseen."""
 
-    def __init__(
-        self,
-        store: Store,
-        aws: Aws | None = None,
-        *,
-        source: str | None = None,
-        weights_bytes: int | None = None,
-        folder: Path | None = None,
-        say: Say = lambda _line: None,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        """`store` is the cache of the steps.
-
-        `source` is the S3 folder of weights that a job wants mounted, and `weights_bytes` their
-        size where it is known.
-        """
-        self._store = store
-        self._aws = aws
-        self._source = source
-        self._weights_bytes = weights_bytes
-        self._folder = (folder or work_folder()).absolute()
-        self._say = say
-        self._now = now
+    def __init__(self, store: Store, aws: Aws | None = None, **more: Any) -> None:
+        """As `LocalRunner` takes them."""
+        super().__init__(store, aws, **more)
         self._known: dict[str, _Known] = {}
         self._connection: DockerClient | None = None
 

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 from lmi_deployer.edges.local_jobs import job_name
 from lmi_deployer.entry_point.job import COMMAND
 from lmi_deployer.errors import InputError
+from lmi_deployer.spec import GIB
 from lmi_deployer.steps import CompileEngine
 
 KEY_LABEL = "lmi-deploy.key"
 FOLDER_LABEL = "lmi-deploy.folder"
 """Where the files of a container lie, which only the user who has started it can collect."""
-GIB = 1024**3
 SHM_GIB = 12
 """`--shm-size 12gb` of the tutorial: djl-serving@0.26.0-dlc:
 serving/docs/lmi/tutorials/trtllm_aot_tutorial.md."""

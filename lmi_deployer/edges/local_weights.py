@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from lmi_deployer.artifact.store import Store, StoredFile, checked_path
 from lmi_deployer.edges.local_jobs import Say, locked
 from lmi_deployer.errors import InputError
+from lmi_deployer.spec import GIB
 
 if TYPE_CHECKING:
     from lmi_deployer.edges.aws import Aws
     from lmi_deployer.steps import CompileEngine
 
-GIB = 1024**3
 THREADS = 4
 """Files fetched at once; the store fetches the parts of each in parallel as well."""
 PARTIAL_SUFFIX = ".part"

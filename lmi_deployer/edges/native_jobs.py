@@ -8,11 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lmi_deployer.artifact.claims import new_owner
 from lmi_deployer.artifact.store import Store
@@ -23,13 +21,12 @@ from lmi_deployer.compiling.standing import prefix_of
 from lmi_deployer.edges.local_claims import ELSEWHERE, Claimed
 from lmi_deployer.edges.local_jobs import (
     JobFolder,
-    Say,
     commit,
     job_name,
     lines_of,
     plain,
-    work_folder,
 )
+from lmi_deployer.edges.local_runner import LocalRunner
 from lmi_deployer.edges.local_weights import WeightsCopy, copy_of
 from lmi_deployer.edges.native_root import below, environment, furnish, require_library
 from lmi_deployer.entry_point.job import ARCHIVE_FILE, JOB_FOLDER
@@ -61,7 +58,7 @@ class _Running:
         return tuple(plain(line) for line in lines_of(whole))
 
 
-class NativeJobs:
+class NativeJobs(LocalRunner):
     """Runs compile jobs as processes of this machine, in a folder that stands for a container.
 
     They end with the command that started them. A claim in the cache keeps others from compiling
@@ -69,31 +66,10 @@ class NativeJobs:
     """
 
     can_detach = False
-    survives_interrupt = False
 
-    def __init__(
-        self,
-        store: Store,
-        aws: Aws | None = None,
-        *,
-        source: str | None = None,
-        weights_bytes: int | None = None,
-        folder: Path | None = None,
-        say: Say = lambda _line: None,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        """`store` is the cache of the steps.
-
-        `source` is the S3 folder of weights that a job wants mounted, and `weights_bytes` their
-        size where it is known.
-        """
-        self._store = store
-        self._aws = aws
-        self._source = source
-        self._weights_bytes = weights_bytes
-        self._folder = folder or work_folder()
-        self._say = say
-        self._now = now
+    def __init__(self, store: Store, aws: Aws | None = None, **more: Any) -> None:
+        """As `LocalRunner` takes them."""
+        super().__init__(store, aws, **more)
         self._owner = new_owner()
         self._running: dict[str, _Running] = {}
         self._claims: dict[str, Claimed] = {}

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lmi_deployer.artifact.committing import adopt
-from lmi_deployer.artifact.manifest import ARTIFACT_FOLDER, KEY_CHARACTERS, folder_of
+from lmi_deployer.artifact.manifest import ARTIFACT_FOLDER, folder_of
 from lmi_deployer.compiling.runner import JobState, Phase
-from lmi_deployer.compiling.standing import standing
+from lmi_deployer.compiling.standing import prefix_of, standing
 from lmi_deployer.edges.sagemaker_jobs import SageMakerJobs
 from lmi_deployer.errors import DeploymentError
 
@@ -73,7 +73,7 @@ class OptimizationJobs(SageMakerJobs):
         found = self.described(job)
         if found is None:
             raise DeploymentError(f"job {job} is gone", fix="run the same command again")
-        prefix = f"{step.key[:KEY_CHARACTERS]}/"
+        prefix = prefix_of(step)
         folder = prefix + ARTIFACT_FOLDER
         # Whole seconds, as S3 counts them: what is older an earlier attempt has left.
         begun = int(found["CreationTime"].timestamp())

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from lmi_deployer.aot.jobs import job_file
 from lmi_deployer.aot.training_job import BUNDLE_FOLDER, JOB_CHANNEL
-from lmi_deployer.artifact.manifest import KEY_CHARACTERS, folder_of
+from lmi_deployer.artifact.manifest import folder_of
 from lmi_deployer.artifact.store import Store
 from lmi_deployer.compiling.runner import JobState, Phase
+from lmi_deployer.compiling.standing import prefix_of
 from lmi_deployer.edges.job_logs import JobLogs
 from lmi_deployer.edges.sagemaker_jobs import SageMakerJobs
 from lmi_deployer.entry_point.job import ARCHIVE_FILE, JOB_FILE
@@ -48,7 +49,7 @@ class TrainingJobs(SageMakerJobs):
         """Upload the job's bundle; SageMaker refuses a job whose channels are empty."""
         from lmi_deployer.aot.archive import entry_archive
 
-        folder = f"{step.key[:KEY_CHARACTERS]}/{BUNDLE_FOLDER}"
+        folder = prefix_of(step) + BUNDLE_FOLDER
         self.store.write(folder + ARCHIVE_FILE, entry_archive())
         self.store.write(folder + JOB_FILE, job_file(step, job=job))
         self.store.write(folder + PROPERTIES_FILE, step.properties.encode())

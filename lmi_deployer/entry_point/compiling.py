@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Optional
 
 from lmi_deployer.artifact.manifest import Manifest, key_of
+from lmi_deployer.artifact.progress import GIB
 from lmi_deployer.entry_point import machine as machines
 from lmi_deployer.entry_point import quality, script, weights
 from lmi_deployer.entry_point.failures import JobError
 from lmi_deployer.entry_point.job import Job
 from lmi_deployer.entry_point.log import Log
-from lmi_deployer.entry_point.machine import GIB, Machine
+from lmi_deployer.entry_point.machine import Machine
 from lmi_deployer.entry_point.places import Places
 from lmi_deployer.entry_point.result import Result, read_result, write_result
 from lmi_deployer.entry_point.running import Deadline

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from lmi_deployer.artifact.progress import GIB
 from lmi_deployer.entry_point.driver import compute_capabilities
 from lmi_deployer.entry_point.failures import JobError
 from lmi_deployer.entry_point.job import GpuNeeded
 from lmi_deployer.entry_point.places import Places
 
-GIB = 1024**3
 MEMORY_TOLERANCE = 0.12
 """nvidia-smi shows up to 8 % less than the nominal memory (A10G, L4: 22.5 of 24 GiB); the nearest
 two classes of one architecture differ by 20 % (H100 with 80 GiB, H20 with 96)."""

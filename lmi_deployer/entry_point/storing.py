@@ -11,10 +11,10 @@ from lmi_deployer.artifact.committing import commit, find, is_named_by
 from lmi_deployer.artifact.hashing import sha256_of
 from lmi_deployer.artifact.manifest import (
     ARTIFACT_FOLDER,
-    KEY_CHARACTERS,
     MANIFEST_FILE,
     Manifest,
     ManifestError,
+    folder_of,
     key_of,
 )
 from lmi_deployer.artifact.store import Store, StoreError
@@ -38,7 +38,7 @@ class Cache:
         self._store = store
         self._log = log
         self._key = key_of(job.inputs)
-        self._prefix = f"{self._key[:KEY_CHARACTERS]}/"
+        self._prefix = folder_of("", self._key)
 
     def committed(self) -> Optional[Manifest]:
         """The whole artifact of this very key; None where there is none, or it is to be replaced.

@@ -99,8 +99,8 @@ def test_nothing_is_looked_up_where_nothing_would_be_used(aws: FakeAws, override
 
 def test_the_cache_of_the_profile_comes_before_the_default():
     spec = make_spec(*TRTLLM, "compile.cache=s3://acme/all-engines/")
-    assert cache_of(spec, ARTIFACTS) == "s3://acme/all-engines/"
-    assert cache_of(make_spec(*TRTLLM), ARTIFACTS) == f"{ARTIFACTS}engines/"
+    assert cache_of(spec, lambda: ARTIFACTS) == "s3://acme/all-engines/"
+    assert cache_of(make_spec(*TRTLLM), lambda: ARTIFACTS) == f"{ARTIFACTS}engines/"
 
 
 def test_other_weights_under_the_same_address_are_another_engine(aws: FakeAws):
@@ -180,16 +180,8 @@ class Refusing:
         raise AwsError(self._problem)
 
 
-@dataclass
-class RefusingAws:
-    problem: str
-
-    def store(self, uri: str) -> Refusing:
-        return Refusing(self.problem)
-
-
-def into(problem: str) -> Aws:
-    return RefusingAws(problem)  # type: ignore[return-value]
+def into(problem: str) -> Store:
+    return Refusing(problem)  # type: ignore[return-value]
 
 
 def test_a_bucket_that_does_not_exist_holds_nothing():

@@ -1,0 +1,119 @@
+"""What became of two sides that were compared: plain data, for every form of output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lmi_deployer.diffing.snapshot import Item, Snapshot
+from lmi_deployer.findings import Finding, Place
+from lmi_deployer.impact import Impact
+
+HOURS_PER_MONTH = 730
+Status = Literal["changed", "equal", "added", "removed", "unknown"]
+"""`unknown`: one side could not be read, so that nothing can be said about the whole."""
+Cause = Literal["profile", "override", "lock", "catalog", "derived", "deployed"]
+"""Why a value changed: a line of a profile, `--set`, the lock, the catalog or the version of
+lmi-deploy, other values that a rule goes by, or what somebody did to the endpoint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One value that differs. A value that is not there on a side is None there."""
+
+    key: str
+    """Dotted key of the profile; of what is only known as deployed, `serving.properties:NAME`,
+    `model.NAME` or `endpoint_config.NAME`."""
+    before: Item | None
+    after: Item | None
+    cause: Cause
+    place: Place | None
+    """The line to look at: of the side that still has it, the later one first."""
+    impact: Impact
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileDiff:
+    """One hardware profile on both sides."""
+
+    profile: str
+    hardware: str
+    file: str
+    file_before: str | None = None
+    """Where the file, or the hardware profile, had another name: `old.yaml`, `old.yaml#g5`."""
+    status: Status
+    impact: Impact
+    """The worst of its changes; what adding or removing it does."""
+    changes: tuple[Change, ...] = ()
+    before: Snapshot | None
+    """What it came to; None where it is added, or could not be read."""
+    after: Snapshot | None
+    appeared: tuple[Finding, ...] = ()
+    gone: tuple[Finding, ...] = ()
+    rendered: tuple[str, ...] = ()
+    """Lines of a unified diff of serving.properties, without its heading."""
+    notes: tuple[str, ...] = ()
+    """What else a reviewer has to know, each a sentence without its full stop."""
+
+    @property
+    def title(self) -> str:
+        """`llama2-70b / p4d`."""
+        return f"{self.profile} / {self.hardware}"
+
+    @property
+    def usd_per_hour_delta(self) -> float | None:
+        """What it costs more than before; None where a price is not known."""
+        costs = []
+        for side in (self.before, self.after):
+            if side is None:
+                costs.append(0.0)
+            elif side.cost is None:
+                return None
+            else:
+                costs.append(side.cost.usd_per_hour)
+        return costs[1] - costs[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unread:
+    """A file, an endpoint or a whole side that could not be read or understood."""
+
+    name: str
+    """The file, endpoint or side."""
+    side: Literal["before", "after"]
+    findings: tuple[Finding, ...]
+    """Why; at least one."""
+    text_diff: tuple[str, ...] = ()
+    """What can be shown all the same: the unified diff of the file as text, without secrets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two sides, compared."""
+
+    before: str
+    """Name of the side: `main (1a2b3c4d)`, `work tree`, `live in us-east-1`, `plan.json`."""
+    after: str
+    profiles: tuple[ProfileDiff, ...] = ()
+    """In the order of files and hardware profiles; those of unchanged files are left out."""
+    unchanged_files: int = 0
+    """Files that are the same on both sides, byte for byte, with the same lock beside them."""
+    unread: tuple[Unread, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the comparison rests on: a merge base, a shallow clone, prices of another region."""
+
+    @property
+    def impact(self) -> Impact:
+        """The worst of all."""
+        return max((item.impact for item in self.profiles), default=Impact.NONE)
+
+    @property
+    def is_changed(self) -> bool:
+        """True where anything differs, or could not be compared."""
+        return bool(self.unread) or any(item.status != "equal" for item in self.profiles)
+
+    @property
+    def usd_per_hour_delta(self) -> float | None:
+        """What all of them cost more than before; None where one of them is not known."""
+        deltas = [item.usd_per_hour_delta for item in self.profiles]
+        return None if None in deltas else sum(delta for delta in deltas if delta is not None)

@@ -10,7 +10,7 @@ JOBS ?= auto
 # The state fits the emulator that wrote it, so other locked versions get a file of their own.
 export LMI_DEPLOY_SANDBOX_STATE ?= .sandbox/state-$(shell cksum < requirements/sandbox.lock | cut -d' ' -f1)
 
-.PHONY: run test test-all fuzz check format lock catalog bench build clean
+.PHONY: run test test-all fuzz check format lock catalog picture bench build clean
 
 run: $(VENV)/.sandbox-installed  ## The main job: deploy Llama-2-70B to an AWS emulator on this machine
 	$(BIN)/lmi-deploy llama2-70b --profile p4d --sandbox --yes
@@ -47,9 +47,13 @@ lock: $(VENV)/.dev-installed  ## Choose new versions of the dependencies
 		--no-header --extra sandbox --group dev --constraint requirements/sandbox.lock \
 		pyproject.toml --output-file requirements/dev.lock
 
-bench: $(VENV)/.dev-installed  ## Measure start-up and validation
+picture: $(VENV)/.dev-installed  ## The picture of a diff in docs/images, taken in the installed browser
+	PYTHONPATH=. $(BIN)/python docs/images/make_diff_picture.py
+
+bench: $(VENV)/.dev-installed  ## Measure start-up, validation and diffs
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/validate.py
+	$(BIN)/python benchmarks/diff.py
 
 build: $(VENV)/.dev-installed  ## Wheel and sdist into dist/
 	$(BIN)/python -m build

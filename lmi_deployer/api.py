@@ -13,7 +13,8 @@ from lmi_deployer import checks, lockfile
 from lmi_deployer.edges.files import read_text
 from lmi_deployer.errors import InputError
 from lmi_deployer.findings import Finding, Place, ProfileError, errors_among
-from lmi_deployer.hardware import LoadedProfile, load_profile, merge
+from lmi_deployer.hardware import LoadedProfile, MergedProfile, load_profile, merge
+from lmi_deployer.lockfile import Lock
 from lmi_deployer.resolve import resolve
 from lmi_deployer.resources import find_profile
 from lmi_deployer.spec import ResolvedSpec
@@ -28,6 +29,8 @@ class Checked:
     title: str
     spec: ResolvedSpec | None
     findings: tuple[Finding, ...]
+    lock: Lock | None = None
+    """What it was decided with; None where there is no lock beside the profile."""
 
 
 def read_profile(path: Path) -> LoadedProfile:
@@ -39,19 +42,38 @@ def read_profile(path: Path) -> LoadedProfile:
     return replace(loaded, lock=lockfile.read_beside(path))
 
 
+def parse_profile(text: str, file: str, lock: Lock | None) -> LoadedProfile:
+    """The profile in a text that somebody else has read, with the lock beside it there.
+
+    Raises ProfileError with all that is wrong with it.
+    """
+    return replace(load_profile(text, file), lock=lock)
+
+
 def check(loaded: LoadedProfile, hardware: str, overrides: Sequence[str] = ()) -> Checked:
     """One hardware profile, decided and checked; problems are findings, not exceptions."""
-    title = f"{loaded.profile.name} / {hardware}"
     try:
-        spec = resolve(merge(loaded, hardware, overrides))
+        merged = merge(loaded, hardware, overrides)
+    except ProfileError as error:
+        title = f"{loaded.profile.name} / {hardware}"
+        return Checked(title=title, spec=None, findings=error.findings)
+    return check_merged(merged)
+
+
+def check_merged(merged: MergedProfile) -> Checked:
+    """The same for one with all that it inherits."""
+    title = f"{merged.name} / {merged.hardware}"
+    try:
+        spec = resolve(merged)
     except ProfileError as error:
         return Checked(title=title, spec=None, findings=error.findings)
-    return Checked(title=title, spec=spec, findings=(*checks.check(spec), *_of_lock(loaded, spec)))
+    findings = (*checks.check(spec), *_of_lock(merged.lock, spec))
+    return Checked(title=title, spec=spec, findings=findings, lock=merged.lock)
 
 
-def _of_lock(loaded: LoadedProfile, spec: ResolvedSpec) -> Iterator[Finding]:
+def _of_lock(lock: Lock | None, spec: ResolvedSpec) -> Iterator[Finding]:
     """LMI411: a lock beside the profile that is about other weights."""
-    lock, weights = loaded.lock, spec.weights
+    weights = spec.weights
     if lock is None or lock.find(
         weights.model_id, revision=weights.revision, source=weights.source
     ):

@@ -133,7 +133,7 @@ def make_deployment(spec: ResolvedSpec, target: Target) -> Deployment:
     }
     listed = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
     model = _named("ModelName", identity, _model(spec, target, bundle_folder))
-    config = _named("EndpointConfigName", identity, _endpoint_config(spec, model["ModelName"]))
+    config = _named("EndpointConfigName", identity, endpoint_config_of(spec, model["ModelName"]))
     endpoint = {
         "EndpointName": identity.deployment,
         "EndpointConfigName": config["EndpointConfigName"],
@@ -191,7 +191,8 @@ def _model(spec: ResolvedSpec, target: Target, bundle_folder: str) -> dict[str, 
     return request
 
 
-def _endpoint_config(spec: ResolvedSpec, model_name: str) -> dict[str, Any]:
+def endpoint_config_of(spec: ResolvedSpec, model_name: str) -> dict[str, Any]:
+    """CreateEndpointConfig for a spec, without the name and tags of the configuration."""
     endpoint = spec.endpoint
     variant: dict[str, Any] = {
         "VariantName": VARIANT,

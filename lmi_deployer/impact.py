@@ -61,6 +61,12 @@ IMPACTS: Mapping[Part, Impact] = {
 """Part of a deployment: what changing it costs."""
 
 
+ARTIFACTS_FROM = "artifacts_from"
+"""In `Deployed.model`: `profile`, or `account` where the profile leaves the folder to it."""
+UNKNOWN = "?"
+"""Stands for what a side does not tell; no endpoint or engine can be called so."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Deployed:
     """The parts of one deployment, without the names and hashes that SageMaker needs.
@@ -70,20 +76,116 @@ class Deployed:
     """
 
     endpoint: str
-    """Its name."""
+    """Its name; UNKNOWN in a bundle, and then not compared."""
     properties: Mapping[str, str] | None
     """The pairs of serving.properties; None where nobody could read them."""
     model: Mapping[str, str] = field(default_factory=dict)
-    """`image` (tag), `role`, `packaging`, `artifacts`, `subnets`, `security_groups`; one that is
-    left out is not known on this side, and is not compared."""
-    endpoint_config: Mapping[str, str] = field(default_factory=dict)
-    """Fields of the production variant, under SageMaker's own names, without its model."""
+    """`image` (tag), `role`, `packaging`, `artifacts`, `subnets`, `security_groups`, `environment`,
+    `network_isolation`; and where no account was asked, of whom the first two of an account are:
+    `role_from`, `artifacts_from`. One that is left out is not known on this side, and is not
+    compared."""
+    endpoint_config: Mapping[str, str] | None = field(default_factory=dict)
+    """Fields of the production variant, under SageMaker's own names, without its model; None
+    where they are not known, and then not compared."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """The profile's own; not those by which lmi-deploy finds a deployment again."""
     engine: str | None = None
-    """What tells one compilation from another; None where nothing is compiled."""
+    """What tells one compilation from another; None where nothing is compiled, UNKNOWN where that
+    cannot be told, and then not compared."""
     is_compiled_ahead: bool = False
     """Else the container compiles at each start, where `engine` is not None."""
+    engine_cache: str | None = None
+    """S3 folder of the engine that is compiled ahead; None where that is the account's own, which
+    is not known."""
+    is_engine_ready: bool | None = None
+    """Whether the cache holds the engine, as it is demanded; None where nobody has looked."""
+    gate: str | None = None
+    """What an engine compiled ahead is asked, as a hash; None without a gate, UNKNOWN of a live
+    endpoint, and then not compared."""
+    minimum_agreement: float = 0.0
+    """Of the gate: 0 to 1."""
+
+
+MODEL_LINE = "option.model_id"
+"""The line of serving.properties that names the weights, or the engine."""
+
+
+def changed_names(before: Deployed, after: Deployed) -> dict[Part, tuple[str, ...]]:
+    """The parts that deploying `after` over `before` changes, with the names of what differs.
+
+    What one of the sides does not tell is not compared.
+    """
+    is_renamed = before.endpoint != after.endpoint
+    is_renamed &= UNKNOWN not in {before.endpoint, after.endpoint}
+    names = {
+        Part.TAGS: [name for name, text in after.tags.items() if before.tags.get(name) != text],
+        Part.FILES: _changed_lines(before, after),
+        Part.MODEL: [
+            name
+            for name, text in after.model.items()
+            if name in before.model and before.model[name] != text
+        ],
+        Part.ENDPOINT_CONFIG: _differing(before.endpoint_config, after.endpoint_config),
+        Part.ENGINE: ["engine"] if _is_compiled(before, after) else [],
+        Part.ENDPOINT: ["name"] if is_renamed else [],
+    }
+    return {part: tuple(sorted(found)) for part, found in names.items() if found}
+
+
+def changed_parts(before: Deployed, after: Deployed) -> frozenset[Part]:
+    """The parts that deploying `after` over `before` changes."""
+    return frozenset(changed_names(before, after))
+
+
+def _differing(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> list[str]:
+    if before is None or after is None:
+        return []
+    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
+
+
+def _changed_lines(before: Deployed, after: Deployed) -> list[str]:
+    """The lines of serving.properties that differ.
+
+    The one with the folder of an engine says nothing where that folder is not known.
+    """
+    is_same_engine = before.is_compiled_ahead and after.is_compiled_ahead
+    is_same_engine &= before.engine == after.engine and not _is_moved(before, after)
+    names = _differing(before.properties, after.properties)
+    return [name for name in names if not (is_same_engine and name == MODEL_LINE)]
+
+
+def _is_compiled(before: Deployed, after: Deployed) -> bool:
+    """Whether something is compiled on the way from one to the other."""
+    if after.engine is None or UNKNOWN in {before.engine, after.engine}:
+        return False
+    if after.is_engine_ready:
+        return False
+    if (before.engine, before.is_compiled_ahead) != (after.engine, after.is_compiled_ahead):
+        return True
+    if not after.is_compiled_ahead:
+        return False
+    if after.is_engine_ready is False:
+        return before.is_engine_ready is not False
+    return _is_moved(before, after) or _is_gate_stricter(before, after)
+
+
+def _is_moved(before: Deployed, after: Deployed) -> bool:
+    """Whether the engine is looked for in another cache."""
+    caches = {before.engine_cache, after.engine_cache}
+    if None not in caches:
+        return len(caches) > 1
+    is_said_by_both = ARTIFACTS_FROM in before.model and ARTIFACTS_FROM in after.model
+    return len(caches) > 1 and is_said_by_both
+
+
+def _is_gate_stricter(before: Deployed, after: Deployed) -> bool:
+    """Whether an engine that passed the one quality gate may not have passed the other.
+
+    What was asked is measured once; what reached the one agreement may not reach a higher one.
+    """
+    if after.gate is None or UNKNOWN in {before.gate, after.gate}:
+        return False
+    return before.gate != after.gate or before.minimum_agreement < after.minimum_agreement
 
 
 def impact_of(parts: Iterable[Part]) -> Impact:

@@ -14,6 +14,7 @@ from lmi_deployer.errors import ApprovalError, InputError
 from lmi_deployer.invocation import generated_text, request_body
 from lmi_deployer.plan import make_down_plan, make_plan
 from lmi_deployer.plan_file import SavedPlan
+from lmi_deployer.plan_impact import PlanImpact, impact_on
 from lmi_deployer.request_check import check_endpoint_requests, check_request
 from lmi_deployer.s3 import bucket_and_key
 from lmi_deployer.serving import is_compiled, replaced_engines
@@ -23,6 +24,7 @@ from lmi_deployer.state import ObservedState
 if TYPE_CHECKING:
     from lmi_deployer.aot.outlook import Outlook
     from lmi_deployer.edges.aws import Aws
+    from lmi_deployer.impact import Impact
 
 UNKNOWN_ACCOUNT = "000000000000"
 """Stands for an account that nothing is known about."""
@@ -37,6 +39,13 @@ class Proposal:
     """As it will be deployed: from the weights, or from a compiled engine."""
     outlook: Outlook | None
     """None where nothing is compiled, neither ahead nor in the container."""
+    effect: PlanImpact | None = None
+    """What the plan does to the endpoint; None where there is none, or nobody has looked."""
+
+    @property
+    def impact(self) -> Impact | None:
+        """The worst of that."""
+        return None if self.effect is None else self.effect.impact
 
 
 def plan_up(spec: ResolvedSpec, aws: Aws, *, verify: bool = True) -> Proposal:
@@ -73,7 +82,8 @@ def plan_up(spec: ResolvedSpec, aws: Aws, *, verify: bool = True) -> Proposal:
         account=aws.account,
         missing_bucket=missing,
     )
-    return Proposal(saved=saved, spec=served, outlook=outlook)
+    effect = impact_on(plan, observed.endpoint, spec, target, outlook, aws)
+    return Proposal(saved=saved, spec=served, outlook=outlook, effect=effect)
 
 
 def plan_each(

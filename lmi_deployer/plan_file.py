@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,13 +14,18 @@ from lmi_deployer import steps
 from lmi_deployer.bundle import bundle_from_json
 from lmi_deployer.deployment import Identity
 from lmi_deployer.errors import InputError
+from lmi_deployer.impact import Impact
 from lmi_deployer.plan import Plan
 from lmi_deployer.state import ObservedEngine
 from lmi_deployer.steps import Step
 
+if TYPE_CHECKING:
+    from lmi_deployer.diffing.snapshot import Snapshot
+    from lmi_deployer.plan_sources import Sources
+
 T = TypeVar("T")
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 STEP_TYPES: Mapping[str, type[Step]] = {
     kind.__name__: kind
     for kind in (
@@ -43,6 +48,19 @@ STEP_TYPES: Mapping[str, type[Step]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Decided:
+    """What a plan brings about, and what that was decided from."""
+
+    snapshot: Snapshot
+    """The hardware profile as it will be deployed."""
+    sources: Sources
+    impact: str | None
+    """Label of an Impact; None where nothing is there yet."""
+    planned_at: str
+    """UTC, as YYYY-MM-DDTHH:MM:SSZ."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SavedPlan:
     """A plan, and the place it was made for."""
 
@@ -52,6 +70,8 @@ class SavedPlan:
     account: str
     missing_bucket: str | None = None
     """The bucket that has to be made before the plan can be applied."""
+    decided: Decided | None = None
+    """None for a plan that removes, and for one that is not saved."""
 
 
 def plan_as_json(saved: SavedPlan) -> dict[str, Any]:
@@ -68,8 +88,20 @@ def plan_as_json(saved: SavedPlan) -> dict[str, Any]:
         "engine": None if plan.engine is None else asdict(plan.engine),
         "steps": [{"step": type(step).__name__, **asdict(step)} for step in plan.steps],
         "bundle": plan.bundle.as_json(),
+        "decided": None if saved.decided is None else _decided_as_json(saved.decided),
     }
     return {**document, "digest": _digest(document)}
+
+
+def _decided_as_json(decided: Decided) -> dict[str, Any]:
+    from lmi_deployer.diffing import snapshot_file
+
+    return {
+        "snapshot": snapshot_file.as_json(decided.snapshot),
+        "sources": asdict(decided.sources),
+        "impact": decided.impact,
+        "planned_at": decided.planned_at,
+    }
 
 
 def _digest(document: Mapping[str, Any]) -> str:
@@ -105,6 +137,7 @@ def parse_plan(text: str, file: str) -> SavedPlan:
             region=str(document["region"]),
             account=str(document["account"]),
             missing_bucket=document["missing_bucket"],
+            decided=_decided(document["decided"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{file} is not a plan that lmi-deploy has saved", fix=fix) from error
@@ -112,6 +145,23 @@ def parse_plan(text: str, file: str) -> SavedPlan:
 
 def _engine(item: Any) -> ObservedEngine | None:
     return None if item is None else _checked(ObservedEngine, item)
+
+
+def _decided(item: Any) -> Decided | None:
+    if item is None:
+        return None
+    from lmi_deployer.diffing import snapshot_file
+    from lmi_deployer.plan_sources import Sources
+
+    impact, planned_at = item["impact"], item["planned_at"]
+    if impact is not None and impact not in {each.label for each in Impact}:
+        raise ValueError(f"there is no impact {impact!r}")
+    return Decided(
+        snapshot=snapshot_file.from_json(item["snapshot"]),
+        sources=_checked(Sources, item["sources"]),
+        impact=impact,
+        planned_at=_checked(str, planned_at),
+    )
 
 
 def _step(item: Mapping[str, Any]) -> Step:

@@ -32,11 +32,10 @@ def _is_free(key: str) -> str:
     return key
 
 
-Name = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", min_length=1, max_length=30)
-]
+NAME_PATTERN = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+Name = Annotated[str, StringConstraints(pattern=rf"^{NAME_PATTERN}$", min_length=1, max_length=30)]
 HardwareName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", min_length=1, max_length=23)
+    str, StringConstraints(pattern=rf"^{NAME_PATTERN}$", min_length=1, max_length=23)
 ]
 """Both names, a hash and two dashes together make a name that SageMaker takes (63 characters)."""
 EndpointName = Annotated[

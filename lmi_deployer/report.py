@@ -15,6 +15,7 @@ from lmi_deployer.step_lines import PAGE_COLUMNS
 
 if TYPE_CHECKING:
     from lmi_deployer.aot.outlook import Outlook
+    from lmi_deployer.plan_impact import PlanImpact
     from lmi_deployer.sizing.memory import Memory
 
 HOURS_PER_MONTH = 730
@@ -234,10 +235,16 @@ def saved_plan_as_json(
     spec: ResolvedSpec,
     findings: Iterable[Finding],
     outlook: Outlook | None = None,
+    effect: PlanImpact | None = None,
 ) -> dict[str, Any]:
     """What `plan -o json` prints: the plan as it would be saved, the spec and its findings."""
     return {
         **plan_as_json(saved),
+        "impact": None if effect is None else effect.impact.label,
+        "changed": {}
+        if effect is None
+        else {part: [*names] for part, names in effect.changed.items()},
+        "unread": [] if effect is None else list(effect.unread),
         "compiled": None if outlook is None else outlook.as_json(),
         "spec": {**spec_as_json(spec), **_price_as_json(spec, saved.region)},
         "findings": [finding_as_json(finding) for finding in findings],

@@ -24,14 +24,18 @@ def data_folder(name: str) -> Path:
 
 @cache
 def load_template(name: str) -> Template:
-    """A template of templates/, in a sandbox, where a name without a value is an error."""
-    from jinja2 import FileSystemLoader, StrictUndefined
+    """A template of templates/, in a sandbox, where a name without a value is an error.
+
+    What is put into a template of HTML (`.html.j2`) is escaped; properties files have no markup,
+    see render.unreadable.
+    """
+    from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(data_folder("templates")),
         undefined=StrictUndefined,
-        autoescape=False,  # properties files have no HTML; see render.unreadable
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from lmi_deployer import steps
 from lmi_deployer.aot.outlook import SHORT_NAMES
 from lmi_deployer.artifact.manifest import folder_of
+from lmi_deployer.findings import printable
+from lmi_deployer.impact import IMPACTS, Impact, Part
 from lmi_deployer.paint import Paint, plain
 from lmi_deployer.plan import Plan
+from lmi_deployer.render import PROPERTIES_FILE
 from lmi_deployer.steps import Step
 
+if TYPE_CHECKING:
+    from lmi_deployer.plan_impact import PlanImpact
+
 PAGE_COLUMNS = 100
+SHOWN_NAMES = 3
+"""Of what differs in one part of a deployment."""
+PART_WORDS: Mapping[Part, str] = {
+    Part.TAGS: "tags",
+    Part.FILES: PROPERTIES_FILE,
+    Part.MODEL: "the model",
+    Part.ENDPOINT_CONFIG: "the endpoint configuration",
+    Part.ENGINE: "what is compiled",
+    Part.ENDPOINT: "the endpoint",
+}
+IMPACT_UNKNOWN = "Impact  not known: nobody has looked at what is live"
 
 
 @dataclass(frozen=True)
@@ -84,3 +103,52 @@ def step_line(step: Step) -> StepLine:  # noqa: C901, PLR0911, PLR0912 - one cas
             return StepLine("-", "object", step.uris[0], f"and {more} more" if more else "")
         case _:
             assert_never(step)
+
+
+def impact_text(effect: PlanImpact) -> str:
+    """What a plan does to the endpoint that is there, and what of it changes."""
+    at_least = "at least " if effect.unread else ""
+    lines = [f"{at_least}{effect.impact.label}: {_changes(effect)}; {_outage(effect)}"]
+    lines += [f"could not be read: {item}" for item in effect.unread]
+    width = PAGE_COLUMNS - len("Impact  ")
+    wrapped = [
+        part
+        for line in lines
+        for part in textwrap.wrap(
+            printable(line), width, break_long_words=False, break_on_hyphens=False
+        )
+    ]
+    return "\n".join(
+        f"{'Impact' if index == 0 else '':<6}  {line}" for index, line in enumerate(wrapped)
+    )
+
+
+def _changes(effect: PlanImpact) -> str:
+    """`the endpoint configuration (InstanceType) and serving.properties (option.dtype) change`."""
+    worst_first = sorted(effect.changed, key=lambda part: -IMPACTS[part])
+    parts = [
+        PART_WORDS[part] + ("" if part is Part.ENGINE else f" ({_listed(effect.changed[part])})")
+        for part in worst_first
+    ]
+    if len(parts) > 1:
+        return f"{', '.join(parts[:-1])} and {parts[-1]} change"
+    if parts:
+        return f"{parts[0]} {'change' if worst_first == [Part.TAGS] else 'changes'}"
+    return {
+        Impact.REPLACE_ENDPOINT: "it has failed, and SageMaker takes nothing but a deletion then",
+        Impact.RECOMPILE: "its engine is compiled again",
+        Impact.RESTART: "it becomes another version of itself",
+    }.get(effect.impact, "nothing of it changes")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = len(names) - SHOWN_NAMES
+    return ", ".join(names[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _outage(effect: PlanImpact) -> str:
+    if effect.impact is Impact.NONE:
+        return "nothing that runs notices"
+    if effect.impact >= Impact.REPLACE_ENDPOINT:
+        return "nothing answers until it is made again"
+    return "the endpoint answers throughout" if effect.is_answering else "it does not answer now"

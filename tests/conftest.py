@@ -16,7 +16,9 @@ GOLDEN = Path(__file__).parent / "golden"
 UPDATE = "--update-golden"
 _OF_THE_MACHINE = ("AWS_", "GITHUB_", "LMI_DEPLOY_", "COLUMNS", "FORCE_COLOR", "NO_COLOR")
 """Beginnings of variables that would decide what commands do, and are nothing of the tests'."""
-for _name in list(os.environ):
+_OF_THE_TESTS = {"LMI_DEPLOY_REQUIRE_BROWSER"}
+"""What whoever runs the tests says to them."""
+for _name in set(os.environ) - _OF_THE_TESTS:
     if _name.startswith(_OF_THE_MACHINE) or _name.lower().endswith("_proxy"):
         del os.environ[_name]
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull

@@ -19,7 +19,7 @@ GROUPS: Mapping[str, str] = {
     "2": "The machine",
     "3": "Settings that the server reads",
     "4": "The model",
-    "5": "Several hardware profiles",
+    "5": "Several hardware profiles, and the account",
     "6": "Ahead-of-time compilation",
 }
 """First digit of a code: what its group is about."""

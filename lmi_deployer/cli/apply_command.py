@@ -15,11 +15,11 @@ from lmi_deployer.cli.options import (
     quiet_option,
     yes_option,
 )
-from lmi_deployer.cli.output import print_document, progress
+from lmi_deployer.cli.output import print_document, progress, say
 from lmi_deployer.cli.pages import steps_page
 from lmi_deployer.cli.running import Run, approve
 from lmi_deployer.edges.files import read_text
-from lmi_deployer.plan_file import parse_plan
+from lmi_deployer.plan_file import SavedPlan, parse_plan
 
 
 @click.command("apply")
@@ -31,6 +31,7 @@ from lmi_deployer.plan_file import parse_plan
 def command(file: Path, where: AwsOptions, output: str, yes: bool, quiet: bool) -> int:
     """Run exactly the plan in FILE, unless AWS has changed since it was made."""
     saved = parse_plan(read_text(file), str(file))
+    _tell_what_changed(saved)
     as_json = output == "json"
     with connected(where) as connection:
         click.echo(steps_page(saved, connection.where), err=as_json)
@@ -47,3 +48,14 @@ def command(file: Path, where: AwsOptions, output: str, yes: bool, quiet: bool) 
     else:
         click.echo(f"{saved.title} is {status} as endpoint {name}")
     return 0
+
+
+def _tell_what_changed(saved: SavedPlan) -> None:
+    """Say when the plan is no longer what its sources come to: what was approved is still run."""
+    if saved.decided is None:
+        return
+    from lmi_deployer.plan_sources import changed_since
+
+    changed = "; ".join(changed_since(saved.decided.sources))
+    if changed:
+        say(f"since this plan was made: {changed}; it is applied as it was made")

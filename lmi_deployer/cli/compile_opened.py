@@ -93,7 +93,7 @@ def _target(spec: ResolvedSpec, aws: Aws | None, where: AwsOptions, *, is_local:
     """Where the job goes; one on this machine needs the region of the image alone."""
     if aws is not None and not is_local:
         return aws.target(spec.endpoint.role, spec.endpoint.artifacts)
-    from lmi_deployer.cli.plan_command import configured_region
+    from lmi_deployer.cli.region import configured_region
 
     region = aws.region if aws else where.region or configured_region()
     return Target(region=region, role_arn="", artifacts="")

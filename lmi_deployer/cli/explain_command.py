@@ -148,6 +148,7 @@ def _explain_values(
     as_json: bool,
 ) -> None:
     from lmi_deployer import api
+    from lmi_deployer.decided import decided_values
     from lmi_deployer.explain import values
 
     if container is not None:
@@ -155,7 +156,7 @@ def _explain_values(
     names = [name for text in hardware for name in text.split(",") if name]
     documents, pages = [], []
     for spec, findings in api.decide(model, names, overrides):
-        decided = values.decided_values(spec)
+        decided = decided_values(spec)
         chosen = decided if key is None else values.select(decided, key)
         content = values.as_json(chosen)
         documents.append({"profile": spec.name, "hardware": spec.hardware, "values": content})

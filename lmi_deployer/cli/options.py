@@ -58,6 +58,16 @@ def model_argument(
     function: Function, *, required: bool = True, completes: Callable[..., Any] | None = None
 ) -> Function:
     """Add MODEL, which is a profile unless `completes` knows others, -p/--profile and --set."""
+    return click.argument(
+        "model",
+        metavar="MODEL" if required else "[MODEL]",
+        required=required,
+        shell_complete=completes or complete_model,
+    )(hardware_options(function))
+
+
+def hardware_options(function: Function) -> Function:
+    """Add -p/--profile and --set."""
     function = click.option(
         "--set",
         "overrides",
@@ -65,21 +75,15 @@ def model_argument(
         metavar="KEY=VALUE",
         help="Override a setting of the hardware profile; repeatable.",
     )(function)
-    function = click.option(
+    return click.option(
         "-p",
         "--profile",
         "hardware",
         multiple=True,
         metavar="HARDWARE",
-        callback=lambda _context, _option, value: _split(value),
+        callback=lambda _context, _option, value: split_names(value),
         shell_complete=_complete_hardware,
         help="Hardware profile: a name, several with commas, or `all`.",
-    )(function)
-    return click.argument(
-        "model",
-        metavar="MODEL" if required else "[MODEL]",
-        required=required,
-        shell_complete=completes or _complete_model,
     )(function)
 
 
@@ -152,7 +156,8 @@ yes_option = click.option(
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
 
 
-def _split(values: tuple[str, ...]) -> tuple[str, ...]:
+def split_names(values: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in the values of a repeatable option that takes several with commas."""
     return tuple(name for value in values for name in value.split(",") if name)
 
 
@@ -165,9 +170,10 @@ def _folder(_context: click.Context, _option: click.Parameter, value: str | None
     return folder
 
 
-def _complete_model(
+def complete_model(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
+    """The profiles whose names begin so."""
     from click.shell_completion import CompletionItem
 
     from lmi_deployer.resources import profile_names

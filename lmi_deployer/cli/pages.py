@@ -17,7 +17,7 @@ from lmi_deployer.findings_report import findings_text
 from lmi_deployer.live import Proposal
 from lmi_deployer.plan_file import SavedPlan
 from lmi_deployer.spec import ResolvedSpec
-from lmi_deployer.step_lines import plan_text
+from lmi_deployer.step_lines import IMPACT_UNKNOWN, impact_text, plan_text
 
 
 def plan_page(
@@ -35,6 +35,7 @@ def plan_page(
         report.checks_block(spec, findings, paint, _engine_lines(proposal, arguments)),
         findings_text(shown, paint) if shown else "",
         plan_text(saved.plan, paint),
+        "" if proposal.effect is None else impact_text(proposal.effect),
         f"{report.cost_text(spec, saved.region)}\n{report.why_text(spec)}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -69,7 +70,7 @@ def unknown_plan_page(proposal: Proposal, findings: tuple[Finding, ...], *, argu
     if engine is not None and engine.inputs.weights_digest is not None:  # nobody has looked at them
         for shown in (engine.key[:KEY_CHARACTERS], engine.key[:SHOWN_CHARACTERS]):
             page = page.replace(shown, "<key>")
-    return f"{page}\nThis is the plan if nothing of it exists yet.\n"
+    return f"{page}\n{IMPACT_UNKNOWN}\nThis is the plan if nothing of it exists yet.\n"
 
 
 def steps_page(saved: SavedPlan, where: str | None) -> str:

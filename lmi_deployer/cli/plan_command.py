@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from lmi_deployer.cli.connection import connected
 from lmi_deployer.cli.options import AwsOptions, aws_options, model_argument, output_option
 from lmi_deployer.cli.output import print_document, say
 from lmi_deployer.cli.pages import plan_page, same_arguments, unknown_plan_page
+from lmi_deployer.cli.region import configured_region
 from lmi_deployer.cli.sandbox_weights import stock
 from lmi_deployer.edges.files import write_text
 from lmi_deployer.errors import CredentialsError, InputError
@@ -77,7 +78,7 @@ def command(
         show_offline(decided, asked, as_json=output == "json")
         raise
     if out is not None:
-        write_text(out, json.dumps(plan_as_json(planned[0][0].saved), indent=2) + "\n")
+        _save(*planned[0], out, asked)
         say(f"saved to {out}; run it with: lmi-deploy apply {out}{where.place}")
     if output == "json":
         plans = [_as_json(*item) for item in planned]
@@ -102,6 +103,17 @@ class Asked:
     overrides: tuple[str, ...]
     where: AwsOptions
     verify: bool
+
+
+def _save(proposal: Proposal, findings: tuple[Finding, ...], out: Path, asked: Asked) -> None:
+    """Write a plan with what it was decided from."""
+    from lmi_deployer.plan_decided import decided
+    from lmi_deployer.resources import find_profile
+
+    profile, now = find_profile(asked.model), datetime.now(UTC)
+    made = decided(proposal, findings, profile=profile, overrides=asked.overrides, now=now)
+    document = plan_as_json(replace(proposal.saved, decided=made))
+    write_text(out, json.dumps(document, indent=2) + "\n")
 
 
 def show_offline(
@@ -137,9 +149,4 @@ def show_offline(
 
 def _as_json(proposal: Proposal, findings: tuple[Finding, ...]) -> dict[str, Any]:
     saved, spec, outlook = proposal.saved, proposal.spec, proposal.outlook
-    return report.saved_plan_as_json(saved, spec, findings, outlook)
-
-
-def configured_region() -> str:
-    """The region of the environment, or the one that most examples use."""
-    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    return report.saved_plan_as_json(saved, spec, findings, outlook, proposal.effect)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from lmi_deployer import api, render
-from lmi_deployer.cli.options import model_argument
+from lmi_deployer.cli.options import complete_model, hardware_options
 from lmi_deployer.cli.output import say
 from lmi_deployer.errors import InputError
 from lmi_deployer.spec import ResolvedSpec
@@ -17,10 +19,13 @@ FORMATS = {
     "env": render.as_environment_file,
     "json": render.as_json,
 }
+STALE = 3
+OWN_PROFILES = Path("profiles")
 
 
 @click.command("render")
-@model_argument
+@click.argument("models", metavar="MODEL...", nargs=-1, shell_complete=complete_model)
+@hardware_options
 @click.option(
     "--format",
     "form",
@@ -35,21 +40,55 @@ FORMATS = {
     metavar="FOLDER",
     help="Write every file that would be uploaded, and a manifest, instead of printing.",
 )
+@click.option(
+    "--tree",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write them below FOLDER/PROFILE/HARDWARE/, to be kept in a repository; of all "
+    "profiles in ./profiles when no MODEL is named.",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help=f"With --tree: write nothing, and exit with {STALE} when a file there is not current.",
+)
 def command(
-    model: str, hardware: tuple[str, ...], overrides: tuple[str, ...], form: str, out: Path | None
+    models: tuple[str, ...],
+    hardware: tuple[str, ...],
+    overrides: tuple[str, ...],
+    form: str,
+    out: Path | None,
+    tree: Path | None,
+    check: bool,
 ) -> int:
     """Print serving.properties, or write the files that would be uploaded."""
-    if out is not None and form != "properties":
-        raise click.UsageError("--format is for printing; --out writes what would be uploaded")
-    decided = api.decide(model, hardware, overrides)
+    if form != "properties" and (out or tree):
+        raise click.UsageError("--format is for printing; --out and --tree write what is uploaded")
+    if tree is not None:
+        if out or hardware or overrides:
+            raise click.UsageError("--tree holds all hardware profiles as the profiles say them")
+        return _tree(models, tree, check=check)
+    if check:
+        raise click.UsageError("--check needs --tree")
+    if len(models) != 1:
+        raise click.UsageError(
+            "missing argument 'MODEL'" if not models else "several MODELs need --tree"
+        )
+    _one(models[0], api.decide(models[0], hardware, overrides), form, out)
+    return 0
+
+
+def _one(
+    model: str, decided: Sequence[tuple[ResolvedSpec, object]], form: str, out: Path | None
+) -> None:
     if len(decided) != 1 and out is None:
-        raise InputError("several hardware profiles need a folder each", fix="--out FOLDER")
+        fix = f"--out FOLDER, or -p with one hardware profile of {model}"
+        raise InputError("several hardware profiles need a folder each", fix=fix)
     for spec, _ in decided:
         if out is None:
             click.echo(FORMATS[form](spec), nl=False)
             continue
         _write(spec, out if len(decided) == 1 else out / spec.hardware)
-    return 0
 
 
 def _write(spec: ResolvedSpec, folder: Path) -> None:
@@ -59,3 +98,42 @@ def _write(spec: ResolvedSpec, folder: Path) -> None:
     bundle = make_bundle(spec)
     write_folder(folder, {**bundle.files, MANIFEST_FILE: bundle.manifest})
     say(f"{spec.title}: {len(bundle.files) + 1} files in {folder}")
+
+
+def _tree(models: Sequence[str], tree: Path, *, check: bool) -> int:
+    """Write or check the rendered files of whole profiles; without a model, of all there are."""
+    from lmi_deployer.edges import rendered_files
+    from lmi_deployer.rendered_tree import files_of, stale
+
+    wanted: dict[str, dict[str, bytes]] = {}
+    for model in models or _own_profiles():
+        specs = [spec for spec, _ in api.decide(model, (api.ALL,))]
+        name = specs[0].name
+        if name in wanted:
+            raise InputError(f"two profiles are called {name}", fix="another name for one of them")
+        wanted[name] = files_of(specs)
+    gone = set() if models else rendered_files.profiles_in(tree) - set(wanted)
+    found = {name: rendered_files.read_files(tree / name) for name in (*wanted, *sorted(gone))}
+    if not check:
+        for name in found:
+            rendered_files.write_files(tree / name, wanted.get(name, {}))
+        count = sum(map(len, wanted.values()))
+        say(f"{count} files of {len(wanted)} profiles in {tree}")
+        return 0
+    behind = [
+        replace(item, path=f"{tree}/{name}/{item.path}")
+        for name, files in found.items()
+        for item in stale(wanted.get(name, {}), files)
+    ]
+    for item in behind:
+        click.echo(str(item))
+    if behind:
+        say(f"not current: {len(behind)} files; fix: lmi-deploy render --tree {tree}")
+    return STALE if behind else 0
+
+
+def _own_profiles() -> list[str]:
+    found = sorted([*OWN_PROFILES.glob("*.yaml"), *OWN_PROFILES.glob("*.yml")])
+    if not found:
+        raise InputError("there are no profiles in ./profiles", fix="name a MODEL")
+    return [str(path) for path in found]

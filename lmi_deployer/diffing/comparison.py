@@ -23,13 +23,21 @@ class Change:
 
     key: str
     """Dotted key of the profile; of what is only known as deployed, `serving.properties:NAME`,
-    `model.NAME` or `endpoint_config.NAME`."""
+    `model.NAME`, `endpoint_config.NAME`, `tags.NAME`, `endpoint` or `engine`."""
     before: Item | None
     after: Item | None
     cause: Cause
     place: Place | None
     """The line to look at: of the side that still has it, the later one first."""
     impact: Impact
+
+    @property
+    def place_side(self) -> Literal["before", "after"] | None:
+        """The side whose file has that line; None without one."""
+        if self.place is None:
+            return None
+        is_later = self.after is not None and self.after.place == self.place
+        return "after" if is_later else "before"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +54,8 @@ class ProfileDiff:
     """The worst of its changes; what adding or removing it does."""
     changes: tuple[Change, ...] = ()
     before: Snapshot | None
-    """What it came to; None where it is added, or could not be read."""
+    """What it came to; None where it is added. Both sides are None of what is equal: a comparison
+    of many is not to hold what nobody has to look at."""
     after: Snapshot | None
     appeared: tuple[Finding, ...] = ()
     gone: tuple[Finding, ...] = ()
@@ -62,16 +71,33 @@ class ProfileDiff:
 
     @property
     def usd_per_hour_delta(self) -> float | None:
-        """What it costs more than before; None where a price is not known."""
+        """What it costs more than before; None where a price is not known.
+
+        Without prices it is still 0 where the machines and their number stay as they are.
+        """
         costs = []
         for side in (self.before, self.after):
             if side is None:
                 costs.append(0.0)
             elif side.cost is None:
-                return None
+                return 0.0 if has_same_machines(self.before, self.after) else None
             else:
                 costs.append(side.cost.usd_per_hour)
         return costs[1] - costs[0]
+
+
+def has_same_machines(before: Snapshot | None, after: Snapshot | None) -> bool:
+    """True where type and number of instances are known of both sides, and equal."""
+    machines = _machines(before)
+    return machines is not None and machines == _machines(after)
+
+
+def _machines(side: Snapshot | None) -> tuple[str, str] | None:
+    """Type and number of its instances; None where they are not known."""
+    deployed = None if side is None else side.deployed
+    variant = {} if deployed is None else deployed.endpoint_config or {}
+    kind, count = variant.get("InstanceType"), variant.get("InitialInstanceCount")
+    return None if kind is None or count is None else (kind, count)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ Source = Literal["profile", "override", "lock", "catalog", "rule", "default", "d
 that answered what was left open, the product's default, or what SageMaker says."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One value, and where it is from."""
 

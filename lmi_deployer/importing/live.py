@@ -118,7 +118,7 @@ class Live:
         return section
 
 
-def _prefix_of(container: Mapping[str, Any]) -> str | None:
+def prefix_of(container: Mapping[str, Any]) -> str | None:
     """The S3 prefix whose objects the container gets as loose files, or None."""
     source = container.get("ModelDataSource", {}).get("S3DataSource", {})
     if source.get("S3DataType") != "S3Prefix" or source.get("CompressionType") != "None":
@@ -141,12 +141,12 @@ def describe(name: str, aws: Aws) -> Live:
     config = aws.endpoint_config(endpoint.endpoint_config_name)
     if config is None:
         raise InputError(f"the configuration of endpoint {name} is gone; SageMaker says no more")
-    variant = _variant(name, config)
+    variant = only_variant(name, config)
     model = aws.model(variant["ModelName"])
     if model is None:
         raise InputError(f"the model of endpoint {name}, {variant['ModelName']}, is gone")
-    container = _container(name, model)
-    prefix = _prefix_of(container)
+    container = only_container(name, model)
+    prefix = prefix_of(container)
     file = "" if prefix is None else f"{prefix}{PROPERTIES_FILE}"
     return Live(
         name=name,
@@ -162,7 +162,8 @@ def describe(name: str, aws: Aws) -> Live:
     )
 
 
-def _variant(name: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
+def only_variant(name: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The variant of a configuration. Raises InputError where profiles do not describe it."""
     variants = config.get("ProductionVariants", ())
     problem = None
     if len(variants) != 1 or config.get("ShadowProductionVariants"):
@@ -179,7 +180,8 @@ def _variant(name: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
     return variant
 
 
-def _container(name: str, model: Mapping[str, Any]) -> Mapping[str, Any]:
+def only_container(name: str, model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The container of a model. Raises InputError where there are several, or none."""
     containers = model.get("Containers") or [model.get("PrimaryContainer", {})]
     if len(containers) != 1 or "Image" not in containers[0]:
         raise InputError(f"endpoint {name} has no single container image")

@@ -7,6 +7,7 @@ from typing import cast
 from lmi_deployer import loading, rules
 from lmi_deployer.catalog.rows import InstanceType
 from lmi_deployer.findings import ProfileError
+from lmi_deployer.hardware import MergedProfile
 from lmi_deployer.profile import InstanceCounts
 from lmi_deployer.resolving.deciding import Decisions
 from lmi_deployer.spec import Endpoint, Weights
@@ -24,7 +25,7 @@ def make_endpoint(
         lambda: rules.model_loading_timeout(weights, compiles=compiles),
     )
     return Endpoint(
-        name=(section and section.name) or f"{merged.name}-{merged.hardware}",
+        name=endpoint_name(merged),
         instance_count=_instance_count(decisions),
         packaging=(section and section.packaging) or "prefix",
         role=section.role if section else None,
@@ -39,6 +40,12 @@ def make_endpoint(
         if instance.is_volume_size_settable
         else None,
     )
+
+
+def endpoint_name(merged: MergedProfile) -> str:
+    """What a hardware profile deploys as."""
+    section = merged.settings.endpoint
+    return (section and section.name) or f"{merged.name}-{merged.hardware}"
 
 
 def _instance_count(decisions: Decisions) -> int:

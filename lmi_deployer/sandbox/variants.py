@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from moto.core.utils import utcnow
 from moto.sagemaker.exceptions import ValidationError
 
 if TYPE_CHECKING:
@@ -40,8 +42,24 @@ def _deployed(variant: Variant, models: Mapping[str, SandboxModel]) -> Variant:
     if "RoutingConfig" in variant:
         shown["RoutingConfig"] = variant["RoutingConfig"]
     if (model := models.get(variant.get("ModelName", ""))) is not None:
-        shown["DeployedImages"] = [{"SpecifiedImage": image} for image in model.images()]
+        shown["DeployedImages"] = [_deployed_image(image) for image in model.images()]
     return shown
+
+
+def _deployed_image(image: str) -> dict[str, Any]:
+    """An image with what its tag stood for when it was deployed.
+
+    SageMaker asks ECR for the digest. Here it is a hash of the address, since there is no registry.
+    """
+    repository, _, digest = image.partition("@")
+    if not digest:
+        repository = image.rpartition(":")[0] if ":" in image.rpartition("/")[2] else image
+        digest = f"sha256:{hashlib.sha256(image.encode()).hexdigest()}"
+    return {
+        "SpecifiedImage": image,
+        "ResolvedImage": f"{repository}@{digest}",
+        "ResolutionTime": utcnow(),
+    }
 
 
 def retained(

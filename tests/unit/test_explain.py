@@ -10,11 +10,12 @@ import pytest
 
 from lmi_deployer import catalog
 from lmi_deployer.catalog.option_rows import Option, Outcome, Parser, ValueType, Variable
+from lmi_deployer.decided import DecidedValue, decided_values
 from lmi_deployer.errors import InputError
 from lmi_deployer.explain import codes, option_pages, options, values
 from lmi_deployer.explain.options import Topic, Version, blocks, environment_name, find
 from lmi_deployer.findings import CODES
-from lmi_deployer.render import properties
+from lmi_deployer.render import as_text, properties
 from tests.specs import make_spec
 
 ORDER = ("0.24.0", "0.25.0", "0.26.0", "0.27.0")
@@ -362,8 +363,8 @@ def test_a_page_about_a_code_holds_every_column_within_the_width(code: str):
     assert codes.as_json(row)["page"] == f"docs/findings.md#{code.lower()}"
 
 
-def decided(*overrides: str) -> dict[str, values.DecidedValue]:
-    return {item.key: item for item in values.decided_values(make_spec(*overrides))}
+def decided(*overrides: str) -> dict[str, DecidedValue]:
+    return {item.key: item for item in decided_values(make_spec(*overrides))}
 
 
 def test_a_written_value_comes_from_its_line():
@@ -402,7 +403,7 @@ def test_what_somebody_wrote_has_no_rule():
 
 def test_a_page_shows_where_the_memory_goes():
     spec = make_spec()
-    page = values.page(spec, (), values.decided_values(spec))
+    page = values.page(spec, (), decided_values(spec))
     assert all(len(line) <= 100 for line in page.partition("KEY")[0].splitlines())
     line = " ".join(page.partition("per GPU")[2].split("\n")[:2])
     assert re.search(r"weights 12\.\d  activations \d.*KV cache \d.*= .*of 22\.0 GiB\s+\[W+", line)
@@ -426,7 +427,7 @@ def test_a_value_that_nobody_wrote_says_so():
 def test_every_rendered_property_is_told_under_one_value(overrides: tuple[str, ...]):
     spec = make_spec(*overrides)
     told: dict[str, str] = {}
-    for item in values.decided_values(spec):
+    for item in decided_values(spec):
         assert not told.keys() & item.properties.keys()
         told |= item.properties
     assert told == properties(spec)
@@ -443,12 +444,12 @@ def test_every_rendered_property_is_told_under_one_value(overrides: tuple[str, .
     ],
 )
 def test_a_value_is_chosen_by_key_section_or_property(word: str, keys: set[str]):
-    items = values.decided_values(make_spec())
+    items = decided_values(make_spec())
     assert {item.key for item in values.select(items, word)} == keys
 
 
 def test_a_value_that_is_not_decided_is_refused_with_the_nearest():
-    items = values.decided_values(make_spec())
+    items = decided_values(make_spec())
     with pytest.raises(InputError, match="did you mean 'backend'"):
         values.select(items, "bakend")
 
@@ -467,10 +468,10 @@ def test_a_timeout_that_is_the_containers_own_is_told():
 
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_no_line_of_a_table_is_wider_than_the_page_and_no_word_is_lost(width: int):
-    told = values.decided_values(make_spec("quantize=auto", "backend=auto"))
+    told = decided_values(make_spec("quantize=auto", "backend=auto"))
     page = values.table(told, width=width)
     assert max(map(len, page.splitlines())) <= width
     letters = "".join(page.split())
-    assert all(str(item.value) in letters for item in told if len(str(item.value)) < 15)
+    assert all(as_text(item.value) in letters for item in told if len(str(item.value)) < 15)
     if width == 100:
         assert all(f"\n{item.key} " in page for item in told)

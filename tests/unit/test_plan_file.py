@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lmi_deployer.api import Checked
+from lmi_deployer.diffing.taking import take
 from lmi_deployer.errors import InputError
 from lmi_deployer.plan import make_down_plan, make_plan
-from lmi_deployer.plan_file import STEP_TYPES, SavedPlan, _digest, parse_plan, plan_as_json
+from lmi_deployer.plan_file import (
+    STEP_TYPES,
+    Decided,
+    SavedPlan,
+    _digest,
+    parse_plan,
+    plan_as_json,
+)
+from lmi_deployer.plan_sources import Sources
 from lmi_deployer.state import ObservedState
-from tests.specs import a_deployment
+from tests.specs import a_deployment, make_spec
 
 WANTED = a_deployment()
 SAVED = SavedPlan(
@@ -21,6 +31,28 @@ SAVED = SavedPlan(
     title="chat / g5",
     region="us-east-1",
     account="123456789012",
+)
+DECIDED = replace(
+    SAVED,
+    decided=Decided(
+        snapshot=take(
+            Checked(title="chat / g5", spec=make_spec(), findings=()),
+            region="us-east-1",
+            profile="chat",
+            hardware="g5",
+            file="chat.yaml",
+        ),
+        sources=Sources(
+            profile="chat.yaml",
+            profile_sha256="0" * 64,
+            lock_sha256=None,
+            catalog_sha256="1" * 64,
+            version="0.1.0",
+            overrides=("max_rolling_batch_size=4",),
+        ),
+        impact="restart",
+        planned_at="2026-11-21T12:00:00Z",
+    ),
 )
 
 
@@ -30,6 +62,35 @@ def test_a_plan_reads_back_as_it_was_saved():
     assert json.dumps(plan_as_json(again)) == text
     assert again.plan.bundle == SAVED.plan.bundle
     assert again.plan.steps[1] == SAVED.plan.steps[1]
+
+
+def test_what_a_plan_was_decided_from_reads_back_as_it_was_saved():
+    text = json.dumps(plan_as_json(DECIDED))
+    again = parse_plan(text, "plan.json")
+    assert again.decided == DECIDED.decided
+    assert json.dumps(plan_as_json(again)) == text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"impact": "harmless"},
+        {"impact": 3},
+        {"planned_at": None},
+        {"sources": {}},
+        {"sources": {"profile": ["x"]}},
+        {"snapshot": {}},
+        {"snapshot": []},
+        {"snapshot": None},
+    ],
+)
+def test_a_forged_account_of_what_was_decided_is_refused(change):
+    document = plan_as_json(DECIDED)
+    del document["digest"]
+    document["decided"] = {**document["decided"], **change}
+    forged = {**document, "digest": _digest(document)}
+    with pytest.raises(InputError, match=r"plan\.json is not a plan"):
+        parse_plan(json.dumps(forged), "plan.json")
 
 
 texts = st.dictionaries(st.text(), st.text(), max_size=2)
@@ -92,7 +153,7 @@ def test_a_plan_without_one_of_its_parts_is_refused(key):
 
 def test_a_plan_of_another_version_is_refused_with_both_versions():
     text = json.dumps({**plan_as_json(SAVED), "schema_version": 99})
-    with pytest.raises(InputError, match="schema version 99; this lmi-deploy reads 2"):
+    with pytest.raises(InputError, match="schema version 99; this lmi-deploy reads 3"):
         parse_plan(text, "plan.json")
 
 

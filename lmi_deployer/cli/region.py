@@ -1,0 +1,10 @@
+"""The region that prices and offline plans are for, where nobody names one."""
+
+from __future__ import annotations
+
+import os
+
+
+def configured_region() -> str:
+    """The region of the environment, or the one that most examples use."""
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"

@@ -1,0 +1,91 @@
+"""Reads what two operands name, and pairs it: what a comparison is made from.
+
+`reading_sets` reads files on both sides, of this disk or of git; `reading_one` a saved plan, a
+bundle or what is live beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lmi_deployer.diffing.comparison import Comparison, Unread
+from lmi_deployer.diffing.operands import BundleFolder, Live, Operand, SavedPlan
+from lmi_deployer.diffing.pairing import Pair
+
+NO_FILES = (Live, SavedPlan, BundleFolder)
+"""Sides that are no files of profiles."""
+
+if TYPE_CHECKING:
+    from lmi_deployer.diffing.reading_live import LiveReader
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """How two operands are to be compared."""
+
+    region: str
+    """Of prices."""
+    hardware: tuple[str, ...] = ()
+    """Hardware profiles; all of them where none is named, or `all`."""
+    overrides: tuple[str, ...] = ()
+    """`--set`, of the later side."""
+    exact: bool = False
+    """Take a revision itself rather than where the other side parted from it."""
+    profiles: Path | None = None
+    """Folder of profiles, where no operand names one."""
+    live: LiveReader | None = None
+    """Reads what is live; None where nobody gave an account."""
+    here: Path = field(default_factory=Path)
+    """Folder that everything is relative to."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The hardware profiles to keep; none where all are."""
+        return () if "all" in self.hardware else self.hardware
+
+
+@dataclass(kw_only=True)
+class Sides:
+    """Two sides, being read. `unread` and `notes` are complete once `pairs` has been walked."""
+
+    before: str
+    """Name of the side: `main (1a2b3c4d)`, `work tree`, `plan.json`, `live in us-east-1`."""
+    after: str
+    pairs: Iterator[Pair]
+    """Read as it is walked, so that not all of it has to be in memory."""
+    unchanged_files: int = 0
+    """Files that are the same on both sides, with the same facts of their models locked."""
+    unread: list[Unread] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def compared(self) -> Comparison:
+        """What became of the two sides."""
+        from lmi_deployer.diffing.comparing import compare_all
+
+        return compare_all(
+            self.pairs,
+            before=self.before,
+            after=self.after,
+            unchanged_files=self.unchanged_files,
+            unread=self.unread,
+            notes=self.notes,
+        )
+
+
+def read(a: Operand | None, b: Operand | None, asked: Asked) -> Sides:
+    """Both sides of a comparison: without operands, where HEAD parted and the work tree.
+
+    A file or folder alone is compared with what it was there; a revision, a plan, a bundle or
+    what is live alone with the work tree. Raises InputError where a side as a whole cannot be
+    read; a file that cannot be is among `unread`.
+    """
+    if isinstance(a, NO_FILES) or isinstance(b, NO_FILES):
+        from lmi_deployer.diffing.reading_one import read_one
+
+        return read_one(a, b, asked)
+    from lmi_deployer.diffing.reading_sets import read_sets
+
+    return read_sets(a, b, asked)

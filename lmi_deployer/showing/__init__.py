@@ -1,0 +1,1 @@
+"""What a profile, a bundle or a saved plan comes to, as text without anything that only moves."""

@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "apply": "Run exactly a saved plan, unless AWS has changed since.",
     "diff": "Compare profiles by what they come to, and say what each difference costs.",
     "show": "Print what a saved plan, a bundle or a profile comes to, as plain text.",
+    "drift": "Say where what is live is not what the profiles say.",
     "review": "Validate and diff a pull request: annotations, a summary and one comment.",
     "render": "Print serving.properties, or write the files that would be uploaded.",
     "validate": "Check profiles without any network.",

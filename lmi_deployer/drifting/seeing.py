@@ -1,0 +1,86 @@
+"""What there is to say of one deployment, out of what was read of it; asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from lmi_deployer.deployment import Deployment, make_deployment
+from lmi_deployer.diffing.comparison import ProfileDiff
+from lmi_deployer.diffing.reading_live import Sides, served_engine
+from lmi_deployer.drifting.profiles import Subject
+from lmi_deployer.drifting.states import Counts, Seen
+from lmi_deployer.errors import InputError
+from lmi_deployer.impact import Part
+from lmi_deployer.importing.looking import GoneError, Looked
+from lmi_deployer.state import ObservedEndpoint
+
+
+def seen_of(looked: Looked, subject: Subject) -> Seen:
+    """What the endpoint says of itself."""
+    from lmi_deployer.edges.aws_reading import observed_endpoint
+
+    endpoint: ObservedEndpoint = observed_endpoint(looked.endpoint)
+    gone = [item for item in looked.problems.values() if isinstance(item, GoneError)]
+    unread = [item for item in looked.problems.values() if item not in gone]
+    return Seen(
+        name=looked.name,
+        status=endpoint.status,
+        config=endpoint.endpoint_config_name,
+        pending=endpoint.pending_config_name,
+        failure=endpoint.failure_reason,
+        tags=looked.tags,
+        counts=_counts(looked),
+        unknown=subject.problem,
+        gone=tuple(item.problem for item in gone),
+        unread=tuple(item.problem for item in unread),
+    )
+
+
+def _counts(looked: Looked) -> Counts | None:
+    configured = looked.live.variant.get("InitialInstanceCount") if looked.live else None
+    current = looked.variant.get("CurrentInstanceCount")
+    if configured is None or current is None:
+        return None
+    desired = looked.variant.get("DesiredInstanceCount", current)
+    return Counts(configured=int(configured), current=int(current), desired=int(desired))
+
+
+def wanted_of(sides: Sides) -> Deployment | str:
+    """What `up` would make, or why that cannot be told."""
+    wanted = sides.wanted
+    if wanted.served is None or wanted.refusal is not None:
+        return f"what `up` would deploy cannot be told: {wanted.refusal}"
+    if wanted.target is None:
+        return "what `up` would deploy cannot be told: nobody names an execution role (--role)"
+    try:
+        return make_deployment(wanted.served, wanted.target)
+    except InputError as error:
+        return error.problem
+
+
+def keys_of(diff: ProfileDiff | None) -> Iterator[str]:
+    """What differs beside tags, which are told one by one."""
+    for change in diff.changes if diff else ():
+        item = change.after or change.before
+        if item is not None and item.reaches != {Part.TAGS}:
+            yield change.key
+
+
+def with_engine(seen: Seen, sides: Sides, looked: Looked) -> Seen:
+    """The same with what there is to say of a compiled engine."""
+    outlook, folder = sides.wanted.outlook, served_engine(looked)
+    if outlook is None:
+        return seen
+    wanted = outlook.engine.folder if outlook.engine else None
+    if folder is None:
+        if outlook.fate == "cached":
+            reason = f"a {outlook.name} has been compiled since, and would be served"
+            return replace(seen, engine_reason=reason)
+        return seen
+    if folder == wanted:
+        return replace(seen, engine=outlook.seen)
+    reason = f"it serves the {outlook.name} in {folder}; the profile needs another one"
+    if outlook.fate != "cached":
+        reason += ", which is not in the cache"
+    return replace(seen, engine_reason=outlook.untold or reason)

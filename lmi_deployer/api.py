@@ -123,6 +123,17 @@ def decide(
 ) -> list[tuple[ResolvedSpec, tuple[Finding, ...]]]:
     """The specs of the named hardware profiles of a model, with findings that stop nothing.
 
+    As `check_model` says.
+    """
+    checked = check_model(model, hardware, overrides)
+    return [(item.spec, item.findings) for item in checked if item.spec is not None]
+
+
+def check_model(
+    model: str, hardware: Iterable[str], overrides: Sequence[str] = ()
+) -> list[Checked]:
+    """The named hardware profiles of a model, each with a spec and the lock it was decided with.
+
     `model` is a profile's name or path; `hardware` may hold "all", and may be empty when the
     profile has one only. Raises InputError or ProfileError when any of them has an error.
     """
@@ -132,7 +143,7 @@ def decide(
     errors += same_names([item.spec for item in checked if item.spec is not None])
     if errors:
         raise ProfileError(dict.fromkeys(errors))
-    return [(item.spec, item.findings) for item in checked if item.spec is not None]
+    return checked
 
 
 def _selected(loaded: LoadedProfile, hardware: Iterable[str]) -> tuple[str, ...]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lmi_deployer.checks.about import profile_key
+from lmi_deployer.decided_facts import shape_text
 from lmi_deployer.hardware import Origin
-from lmi_deployer.origins import LINE, OF_THE_LOCK, Locked, locked_by, origin_of
+from lmi_deployer.origins import LINE, OF_THE_LOCK, SHAPE, Locked, locked_by, origin_of
 from lmi_deployer.render import DERIVED_PROPERTIES, as_text, properties
 from lmi_deployer.spec import GIB, ResolvedSpec, Value
 
@@ -53,7 +54,7 @@ def decided_values(spec: ResolvedSpec, lock: Lock | None = None) -> tuple[Decide
     `lock` is the one that the spec was decided with; without it, what only the lock holds is left
     out, and what it decided has no line.
     """
-    rendered, locked = _rendered(spec), locked_by(spec, lock)
+    rendered, locked = lines_by_key(spec), locked_by(spec, lock)
     return tuple(
         DecidedValue(
             key=key,
@@ -73,7 +74,7 @@ def values_of(spec: ResolvedSpec, locked: Locked | None = None) -> dict[str, Val
         pairs[f"options.{name}"] = LEFT_OUT if value is None else _told(as_text(value))
     pairs |= _facts(spec)
     pairs |= _lines_of_their_own(spec)
-    if locked is not None:
+    if locked is not None and locked.is_own:
         pairs |= _locked_facts(spec, locked.entry)
     return {key: value for key, value in pairs.items() if value is not None}
 
@@ -105,6 +106,7 @@ def _facts(spec: ResolvedSpec) -> dict[str, Value | None]:
         "model.dtype": weights.dtype,
         "model.trust_remote_code": bool(spec.settings.get("trust_remote_code")),
         "model.weights_gib": round(weights.download_bytes / GIB, 2),
+        SHAPE: shape_text(weights.facts),
         "quantize": weights.quantize or "none",
         "container.version": spec.container.version,
         "container.image": spec.image.tag,
@@ -120,8 +122,8 @@ def _facts(spec: ResolvedSpec) -> dict[str, Value | None]:
         "endpoint.packaging": endpoint.packaging,
         "endpoint.role": endpoint.role,
         "endpoint.artifacts": endpoint.artifacts,
-        "endpoint.vpc.subnets": _listed(endpoint.subnets),
-        "endpoint.vpc.security_groups": _listed(endpoint.security_groups),
+        "endpoint.vpc.subnets": _listed(sorted(endpoint.subnets)),
+        "endpoint.vpc.security_groups": _listed(sorted(endpoint.security_groups)),
         "endpoint.volume_gb": endpoint.volume_gb,
         "endpoint.startup_timeout_seconds": endpoint.startup_timeout_seconds,
         "endpoint.download_timeout_seconds": endpoint.download_timeout_seconds,
@@ -188,8 +190,8 @@ def _lines_of_their_own(spec: ResolvedSpec) -> dict[str, Value | None]:
     return {f"{LINE}{name}": text for name, text in lines.items() if name not in spec.options}
 
 
-def _rendered(spec: ResolvedSpec) -> dict[str, dict[str, str]]:
-    """Key of a value: the lines of serving.properties that follow from it."""
+def lines_by_key(spec: ResolvedSpec) -> dict[str, dict[str, str]]:
+    """Key of a value: the lines of serving.properties that follow from it; of most keys, none."""
     support = spec.support
     keys = {name: f"options.{name}" for name in spec.options}
     for setting in spec.settings:

@@ -1,4 +1,4 @@
-"""The parts of a deployment: of a spec, of a live endpoint, and of each key of a profile.
+"""The parts of a deployment: of a spec, and of a live endpoint.
 
 Both sides are worked out in the same way, so that what differs between them is what a plan changes.
 """
@@ -12,37 +12,34 @@ from typing import TYPE_CHECKING, Any
 
 from lmi_deployer import catalog
 from lmi_deployer.aot.commands import served_from
-from lmi_deployer.aot.engine import Engine
-from lmi_deployer.aot.inputs import engine_inputs
-from lmi_deployer.artifact.manifest import KEY_CHARACTERS, key_of
 from lmi_deployer.bundle import ARCHIVE_FILE
 from lmi_deployer.deployment import (
-    ENGINES_FOLDER,
     FOLDER_HASH_CHARACTERS,
     Target,
     endpoint_config_of,
     identity_of,
 )
+from lmi_deployer.engine_identity import (
+    UNSEEN_CACHE,
+    asked_by,
+    cache_of,
+    compiled_from,
+    engine_folder,
+    name_of,
+    unseen_engine,
+)
 from lmi_deployer.errors import InputError
-from lmi_deployer.impact import ARTIFACTS_FROM, MODEL_LINE, UNKNOWN, Deployed
+from lmi_deployer.impact import ARTIFACTS_FROM, UNKNOWN, Deployed
 from lmi_deployer.profile import RESERVED_TAGS
-from lmi_deployer.reaching import compiled_lines, reaches
 from lmi_deployer.render import properties
 from lmi_deployer.secrets import is_secret, redacted
-from lmi_deployer.serving import ENGINE_LINE
 
 if TYPE_CHECKING:
+    from lmi_deployer.aot.engine import Engine
     from lmi_deployer.aot.outlook import Outlook
-    from lmi_deployer.catalog.rows import Backend, Gpu
     from lmi_deployer.importing.live import Live
-    from lmi_deployer.spec import Quality, ResolvedSpec
+    from lmi_deployer.spec import ResolvedSpec
 
-__all__ = ["deployed_of", "live_deployed", "reaches"]
-
-UNSEEN_WEIGHTS = "0" * 64
-"""Stands for the content of weights on S3 that nobody has looked at."""
-UNSEEN_CACHE = f"s3://<artifacts>/{ENGINES_FOLDER}"
-"""Stands for the account's own cache of engines."""
 _BUNDLE = re.compile(
     rf"(?P<folder>s3://.+/)[0-9a-f]{{{FOLDER_HASH_CHARACTERS}}}/(model/|{re.escape(ARCHIVE_FILE)})"
 )
@@ -59,21 +56,31 @@ _TOLD_APART = frozenset(
 
 
 def deployed_of(
-    spec: ResolvedSpec, target: Target | None = None, *, outlook: Outlook | None = None
+    spec: ResolvedSpec,
+    target: Target | None = None,
+    *,
+    outlook: Outlook | None = None,
+    unseen: Engine | None = None,
 ) -> Deployed:
     """The parts of what deploying a spec makes.
 
     Without a `target`, what only the account says is left out. `outlook` says what was found out
-    about the engine; without it, one that the spec asks for is taken to be made, and one that
-    merely may be there is not.
+    about the engine; without it, one that the spec insists on is taken to be made, and one that
+    merely may be there is told beside what the container does without it. `unseen` is its
+    `unseen_engine`, where the caller has worked that out.
     """
-    served, cache = _served(spec, target, outlook)
+    if outlook is None and unseen is None:
+        unseen = unseen_engine(spec, target.artifacts if target else None)
+    served = _served(spec, outlook, unseen)
     lines, compilation = properties(served), spec.compilation
-    folder, container = _engine_folder(lines), None
+    folder, container = engine_folder(lines), None
     if folder is None and served.support.compiles_at_load:
         version, image = spec.container.version, spec.image.tag
-        container = _compiled_from(version, spec.backend, image, spec.gpu, lines)
-    gate = compilation.quality if compilation and folder else None
+        container = compiled_from(version, spec.backend, image, spec.gpu, lines)
+    cached = unseen.folder if unseen and folder is None else None
+    engine = folder or cached
+    cache = engine and cache_of(engine)
+    gate = compilation.quality if compilation and engine else None
     fate = outlook and outlook.fate
     return Deployed(
         endpoint=spec.endpoint.name,
@@ -81,66 +88,26 @@ def deployed_of(
         model=_model_of(spec, target),
         endpoint_config=_fields(endpoint_config_of(served, "")["ProductionVariants"][0]),
         tags=dict(spec.endpoint.tags),
-        engine=_key_of(folder) if folder else container,
+        engine=name_of(folder) if folder else container,
         is_compiled_ahead=folder is not None,
-        engine_cache=cache if folder else None,
+        cached_engine=cached and name_of(cached),
+        engine_cache=None if cache in {None, UNSEEN_CACHE} else cache,
         is_engine_ready={"cached": True, "compiled first": False}.get(fate or ""),
-        gate=None if gate is None else _asked(gate),
+        gate=None if gate is None else asked_by(gate),
         minimum_agreement=0.0 if gate is None else gate.minimum_agreement,
     )
 
 
-def _served(
-    spec: ResolvedSpec, target: Target | None, outlook: Outlook | None
-) -> tuple[ResolvedSpec, str | None]:
-    """The spec with the engine that it is served from, and that engine's cache where known."""
+def _served(spec: ResolvedSpec, outlook: Outlook | None, unseen: Engine | None) -> ResolvedSpec:
+    """The spec with the engine that it is surely served from."""
     if outlook is not None:
         from lmi_deployer.compiling.choosing import served
 
-        spec = served(outlook)
-    folder = _engine_folder(properties(spec))
-    if folder is not None:
-        return spec, _cache_of(folder)
-    compilation = spec.compilation
-    if compilation is None or compilation.mode != "aot" or outlook is not None:
-        return spec, None
-    digest = None if spec.weights.source is None else UNSEEN_WEIGHTS
-    artifacts = target.artifacts if target else spec.endpoint.artifacts
-    cache = compilation.cache or (artifacts and f"{artifacts}{ENGINES_FOLDER}")
-    engine = Engine(inputs=engine_inputs(spec, digest), cache=cache or UNSEEN_CACHE)
-    return served_from(spec, engine.uri), cache
-
-
-def _engine_folder(lines: Mapping[str, str]) -> str | None:
-    """Folder of the compiled engine that serving.properties names; None where it names none."""
-    found = ENGINE_LINE.search(f"{MODEL_LINE}={lines.get(MODEL_LINE, '')}")
-    return found and found[1]
-
-
-def _key_of(folder: str) -> str:
-    return folder.rstrip("/").rpartition("/")[2]
-
-
-def _cache_of(folder: str) -> str:
-    return folder.removesuffix(f"{_key_of(folder)}/")
-
-
-def _compiled_from(
-    version: str, backend: Backend, image: str, gpu: Gpu, lines: Mapping[str, str]
-) -> str:
-    """A hash of everything from which a container compiles what it serves."""
-    inputs = {
-        "image": image,
-        "gpu": [gpu.architecture, gpu.compute_capability, gpu.memory_gib],
-        "lines": {name: lines[name] for name in compiled_lines(version, backend, lines)},
-    }
-    return key_of(inputs)[:KEY_CHARACTERS]
-
-
-def _asked(quality: Quality) -> str:
-    """A hash of what a gate asks, without what the answers have to come to."""
-    reference = None if quality.reference is None else list(quality.reference)
-    return key_of({"asked": [list(quality.prompts), reference, quality.max_new_tokens]})
+        return served(outlook)
+    is_required = spec.compilation is not None and spec.compilation.mode == "aot"
+    if unseen is None or not is_required or engine_folder(properties(spec)) is not None:
+        return spec
+    return served_from(spec, unseen.uri)
 
 
 def _model_of(spec: ResolvedSpec, target: Target | None) -> dict[str, str]:
@@ -187,7 +154,7 @@ def live_deployed(live: Live) -> Deployed:
         from lmi_deployer.server.reading_properties import read_properties
 
         lines = read_properties(live.properties).properties
-    folder = None if lines is None else _engine_folder(lines)
+    folder = None if lines is None else engine_folder(lines)
     return Deployed(
         endpoint=live.name,
         properties=lines,
@@ -198,9 +165,9 @@ def live_deployed(live: Live) -> Deployed:
             for name, text in live.tags.items()
             if not name.lower().startswith(RESERVED_TAGS)
         },
-        engine=_key_of(folder) if folder else _live_engine(live, lines),
+        engine=name_of(folder) if folder else _live_engine(live, lines),
         is_compiled_ahead=folder is not None,
-        engine_cache=folder and _cache_of(folder),
+        engine_cache=folder and cache_of(folder),
         gate=UNKNOWN,
     )
 
@@ -255,4 +222,4 @@ def _live_engine(live: Live, lines: Mapping[str, str] | None) -> str | None:
         return UNKNOWN
     if lines is None:
         return UNKNOWN
-    return _compiled_from(version, compiling[0], _tag(str(live.container["Image"])), gpu, lines)
+    return compiled_from(version, compiling[0], _tag(str(live.container["Image"])), gpu, lines)

@@ -184,9 +184,10 @@ def _model(spec: ResolvedSpec, target: Target, bundle_folder: str) -> dict[str, 
         }
     request: dict[str, Any] = {"PrimaryContainer": container, "ExecutionRoleArn": target.role_arn}
     if spec.endpoint.subnets:
+        # Sorted, since the name is a hash of this, and another order is no other network.
         request["VpcConfig"] = {
-            "SecurityGroupIds": list(spec.endpoint.security_groups),
-            "Subnets": list(spec.endpoint.subnets),
+            "SecurityGroupIds": sorted(spec.endpoint.security_groups),
+            "Subnets": sorted(spec.endpoint.subnets),
         }
     return request
 

@@ -94,20 +94,24 @@ class Deployed:
     cannot be told, and then not compared."""
     is_compiled_ahead: bool = False
     """Else the container compiles at each start, where `engine` is not None."""
+    cached_engine: str | None = None
+    """The engine that is served instead where its cache, into which nobody has looked, holds it."""
     engine_cache: str | None = None
-    """S3 folder of the engine that is compiled ahead; None where that is the account's own, which
-    is not known."""
+    """S3 folder of the engine that is compiled ahead or may be cached; None where that is the
+    account's own, which is not known."""
     is_engine_ready: bool | None = None
     """Whether the cache holds the engine, as it is demanded; None where nobody has looked."""
     gate: str | None = None
-    """What an engine compiled ahead is asked, as a hash; None without a gate, UNKNOWN of a live
-    endpoint, and then not compared."""
+    """What such an engine is asked, as a hash; None without a gate, UNKNOWN of a live endpoint, and
+    then not compared."""
     minimum_agreement: float = 0.0
     """Of the gate: 0 to 1."""
 
 
 MODEL_LINE = "option.model_id"
 """The line of serving.properties that names the weights, or the engine."""
+CACHED_ENGINE = "an engine from the cache"
+"""Stands for that line where it may be another, by what a cache holds that nobody looked into."""
 
 
 def changed_names(before: Deployed, after: Deployed) -> dict[Part, tuple[str, ...]]:
@@ -144,29 +148,58 @@ def _differing(before: Mapping[str, str] | None, after: Mapping[str, str] | None
 
 
 def _changed_lines(before: Deployed, after: Deployed) -> list[str]:
-    """The lines of serving.properties that differ.
+    """The lines of serving.properties that differ, or may by what a cache holds.
 
     The one with the folder of an engine says nothing where that folder is not known.
     """
     is_same_engine = before.is_compiled_ahead and after.is_compiled_ahead
     is_same_engine &= before.engine == after.engine and not _is_moved(before, after)
-    names = _differing(before.properties, after.properties)
-    return [name for name in names if not (is_same_engine and name == MODEL_LINE)]
+    is_same_engine |= before.is_compiled_ahead and _is_kept(before, after)
+    names = set(_differing(before.properties, after.properties))
+    if is_same_engine:
+        names.discard(MODEL_LINE)
+    elif _is_another_cached(before, after):
+        names.add(CACHED_ENGINE)
+    return list(names)
 
 
 def _is_compiled(before: Deployed, after: Deployed) -> bool:
-    """Whether something is compiled on the way from one to the other."""
+    """Whether something is compiled on the way from one to the other, or may be.
+
+    A cache that nobody has looked into may hold what the earlier side is served from.
+    """
     if after.engine is None or UNKNOWN in {before.engine, after.engine}:
         return False
-    if after.is_engine_ready:
+    if after.is_engine_ready or (before.is_compiled_ahead and _is_kept(before, after)):
         return False
     if (before.engine, before.is_compiled_ahead) != (after.engine, after.is_compiled_ahead):
         return True
     if not after.is_compiled_ahead:
-        return False
+        return before.cached_engine is not None and not _is_kept(before, after)
     if after.is_engine_ready is False:
         return before.is_engine_ready is not False
     return _is_moved(before, after) or _is_gate_stricter(before, after)
+
+
+def _is_kept(before: Deployed, after: Deployed) -> bool:
+    """Whether the later side, too, is served from the engine that the earlier one may have."""
+    engine = before.engine if before.is_compiled_ahead else before.cached_engine
+    if engine is None or after.cached_engine != engine:
+        return False
+    return not _is_moved(before, after) and not _is_gate_stricter(before, after)
+
+
+def _is_another_cached(before: Deployed, after: Deployed) -> bool:
+    """Whether one side may be served from an engine in a cache that the other one would not take.
+
+    Of what is live, what runs is known.
+    """
+    if UNKNOWN in {before.engine, after.engine, before.gate, after.gate}:
+        return False
+    if before.cached_engine != after.cached_engine:
+        return True
+    asked = (before.gate, before.minimum_agreement), (after.gate, after.minimum_agreement)
+    return before.cached_engine is not None and (_is_moved(before, after) or asked[0] != asked[1])
 
 
 def _is_moved(before: Deployed, after: Deployed) -> bool:

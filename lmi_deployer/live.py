@@ -37,10 +37,17 @@ class Proposal:
     saved: SavedPlan
     spec: ResolvedSpec
     """As it will be deployed: from the weights, or from a compiled engine."""
+    target: Target
+    """Where to; a stand-in where no account was asked."""
     outlook: Outlook | None
     """None where nothing is compiled, neither ahead nor in the container."""
     effect: PlanImpact | None = None
     """What the plan does to the endpoint; None where there is none, or nobody has looked."""
+
+    @property
+    def asked(self) -> ResolvedSpec:
+        """The spec as the profile says it, whatever it is served from."""
+        return self.spec if self.outlook is None else self.outlook.spec
 
     @property
     def impact(self) -> Impact | None:
@@ -83,7 +90,7 @@ def plan_up(spec: ResolvedSpec, aws: Aws, *, verify: bool = True) -> Proposal:
         missing_bucket=missing,
     )
     effect = impact_on(plan, observed.endpoint, spec, target, outlook, aws)
-    return Proposal(saved=saved, spec=served, outlook=outlook, effect=effect)
+    return Proposal(saved=saved, spec=served, target=target, outlook=outlook, effect=effect)
 
 
 def plan_each(
@@ -161,7 +168,7 @@ def plan_offline(
         region=region,
         account=UNKNOWN_ACCOUNT,
     )
-    return Proposal(saved=saved, spec=served, outlook=outlook)
+    return Proposal(saved=saved, spec=served, target=target, outlook=outlook)
 
 
 def _observed(identity: Identity, outlook: Outlook | None, aws: Aws) -> ObservedState:

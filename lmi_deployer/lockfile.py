@@ -138,11 +138,9 @@ class Lock:
 
     def place(self, entry: LockedModel) -> Place:
         """Where an entry stands in the file."""
-        if entry not in self.models or not self.text:
-            return Place(self.file)
-        from lmi_deployer.locking.parsing import place_in
+        from lmi_deployer.locking.lines import entry_place
 
-        return place_in(self.text, self.file, ("models", self.models.index(entry)))
+        return entry_place(self, entry)
 
 
 def read_beside(profile: Path | str) -> Lock | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lmi_deployer.checks.about import profile_key
@@ -41,6 +42,8 @@ LINE = f"{PROPERTIES_FILE}:"
 """Begins the keys of lines that are not as the values that decide them would have it."""
 OF_THE_LOCK = ("model.commit", "model.content")
 """Of the commit that the facts are of, where a start takes the newest; of the files of a copy."""
+SHAPE = "model.shape"
+"""What is known of the model itself, whoever knows it."""
 LOCKED_SIZE = "lmi.lock: "
 """Begins the reason of a size that the lock says."""
 
@@ -50,29 +53,41 @@ class Locked:
     """What the lock beside a profile holds of its weights, and where."""
 
     entry: LockedModel
+    """Of these weights, or of those that they are a copy of."""
     place: Place
+    is_own: bool
+    """True where it is of just these weights."""
 
 
 def locked_by(spec: ResolvedSpec, lock: Lock | None) -> Locked | None:
-    """What a lock holds of just these weights; None where it holds only what they are a copy of."""
+    """What a lock holds of the weights of a spec."""
     if lock is None:
         return None
     weights = spec.weights
     entry = lock.find(weights.model_id, revision=weights.revision, source=weights.source)
-    if entry is None or entry.source != weights.source:
+    if entry is None:
         return None
-    return Locked(entry=entry, place=entry_place(lock, entry))
+    is_own = entry.source == weights.source
+    return Locked(entry=entry, place=entry_place(lock, entry), is_own=is_own)
 
 
 def origin_of(spec: ResolvedSpec, key: str, locked: Locked | None = None) -> Origin:
     """Where a value comes from: its own line, the lock's, a rule, or a default."""
-    if locked is not None and key in OF_THE_LOCK:
+    if locked is not None and (key == SHAPE or key in OF_THE_LOCK):
         entry = locked.entry
         return Origin(f"lock: {entry.requested} as of {entry.checked}", locked.place)
+    if key == SHAPE:
+        return _unwritten(f"catalog: {spec.weights.model_id}", spec.file)
     found = spec.origin.get(key) or spec.origin.get(decided_by(spec, key))
     if found is None:
-        return Origin(UNWRITTEN.get(key, "default of lmi-deploy"), Place(spec.file))
+        return _unwritten(UNWRITTEN.get(key, "default of lmi-deploy"), spec.file)
     return found if locked is None or not is_locked(found) else replace(found, place=locked.place)
+
+
+@lru_cache(maxsize=1024)
+def _unwritten(reason: str, file: str) -> Origin:
+    """Where what nobody wrote is from; a file has many such values, of few reasons."""
+    return Origin(reason, Place(file))
 
 
 def is_locked(origin: Origin) -> bool:

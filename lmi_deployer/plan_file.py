@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from lmi_deployer import steps
+from lmi_deployer import __version__, steps
 from lmi_deployer.bundle import bundle_from_json
 from lmi_deployer.deployment import Identity
 from lmi_deployer.errors import InputError
 from lmi_deployer.impact import Impact
 from lmi_deployer.plan import Plan
 from lmi_deployer.state import ObservedEngine
+from lmi_deployer.step_lines import step_line
 from lmi_deployer.steps import Step
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SCHEMA_VERSION = 3
+SHOWN_CHARACTERS = 20
+"""Of a version that a file names."""
 STEP_TYPES: Mapping[str, type[Step]] = {
     kind.__name__: kind
     for kind in (
@@ -53,6 +56,9 @@ class Decided:
 
     snapshot: Snapshot
     """The hardware profile as it will be deployed."""
+    as_asked: Snapshot | None
+    """As it was before anybody looked for its engine, which is what a profile on its own can be
+    compared with; None where nothing is compiled."""
     sources: Sources
     impact: str | None
     """Label of an Impact; None where nothing is there yet."""
@@ -96,8 +102,10 @@ def plan_as_json(saved: SavedPlan) -> dict[str, Any]:
 def _decided_as_json(decided: Decided) -> dict[str, Any]:
     from lmi_deployer.diffing import snapshot_file
 
+    as_asked = decided.as_asked
     return {
         "snapshot": snapshot_file.as_json(decided.snapshot),
+        "as_asked": None if as_asked is None else snapshot_file.as_json(as_asked),
         "sources": asdict(decided.sources),
         "impact": decided.impact,
         "planned_at": decided.planned_at,
@@ -115,32 +123,50 @@ def parse_plan(text: str, file: str) -> SavedPlan:
     fix = "make a new one with `lmi-deploy plan MODEL -p HARDWARE --out FILE`"
     try:
         document = json.loads(text)
-        if document["schema_version"] != SCHEMA_VERSION:
-            version = document["schema_version"]
-            raise InputError(
-                f"{file} is a plan of schema version {version!r}; this lmi-deploy reads "
-                f"{SCHEMA_VERSION}",
-                fix=fix,
-            )
-        digest = document.pop("digest")
-        if digest != _digest(document):
-            raise InputError(f"{file} has been changed since lmi-deploy saved it", fix=fix)
-        return SavedPlan(
-            plan=Plan(
-                identity=_checked(Identity, document["identity"]),
-                bundle=bundle_from_json(document["bundle"]),
-                steps=tuple(_step(item) for item in document["steps"]),
-                observed_digest=str(document["observed"]),
-                engine=_engine(document["engine"]),
-            ),
-            title=str(document["title"]),
-            region=str(document["region"]),
-            account=str(document["account"]),
-            missing_bucket=document["missing_bucket"],
-            decided=_decided(document["decided"]),
-        )
+        version, digest = document["schema_version"], document.pop("digest", None)
+        is_as_saved = digest == _digest(document)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{file} is not a plan that lmi-deploy has saved", fix=fix) from error
+    if type(version) is not int or version != SCHEMA_VERSION:
+        told = f"{file} is a plan of schema version {str(version)[:SHOWN_CHARACTERS]!r}"
+        raise InputError(f"{told}; this lmi-deploy reads {SCHEMA_VERSION}", fix=fix)
+    if not is_as_saved:
+        raise InputError(f"{file} has been changed since lmi-deploy saved it", fix=fix)
+    try:
+        return _saved(document)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        other = f"{file} is not a plan as lmi-deploy {__version__} saves it"
+        raise InputError(f"{other}{_made_by(document)}", fix=fix) from error
+
+
+def _saved(document: Mapping[str, Any]) -> SavedPlan:
+    """Raises one of many errors for what `plan_as_json` did not write."""
+    missing = document["missing_bucket"]
+    return SavedPlan(
+        plan=Plan(
+            identity=_checked(Identity, document["identity"]),
+            bundle=bundle_from_json(document["bundle"]),
+            steps=tuple(_step(item) for item in document["steps"]),
+            observed_digest=_checked(str, document["observed"]),
+            engine=_engine(document["engine"]),
+        ),
+        title=_name(document["title"]),
+        region=_name(document["region"]),
+        account=_name(document["account"]),
+        missing_bucket=None if missing is None else _name(missing),
+        decided=_decided(document["decided"]),
+    )
+
+
+def _made_by(document: Mapping[str, Any]) -> str:
+    """Which other lmi-deploy says that it has saved a plan; nothing where none does."""
+    try:
+        version = document["decided"]["sources"]["version"]
+    except (KeyError, TypeError):
+        return ""
+    if not isinstance(version, str) or version == __version__:
+        return ""
+    return f": it says that {version[:SHOWN_CHARACTERS]!r} has saved it"
 
 
 def _engine(item: Any) -> ObservedEngine | None:
@@ -153,20 +179,31 @@ def _decided(item: Any) -> Decided | None:
     from lmi_deployer.diffing import snapshot_file
     from lmi_deployer.plan_sources import Sources
 
-    impact, planned_at = item["impact"], item["planned_at"]
+    impact, planned_at, as_asked = item["impact"], item["planned_at"], item["as_asked"]
     if impact is not None and impact not in {each.label for each in Impact}:
         raise ValueError(f"there is no impact {impact!r}")
     return Decided(
         snapshot=snapshot_file.from_json(item["snapshot"]),
+        as_asked=None if as_asked is None else snapshot_file.from_json(as_asked),
         sources=_checked(Sources, item["sources"]),
         impact=impact,
-        planned_at=_checked(str, planned_at),
+        planned_at=_name(planned_at),
     )
 
 
 def _step(item: Mapping[str, Any]) -> Step:
     fields = {key: value for key, value in item.items() if key != "step"}
-    return _checked(STEP_TYPES[item["step"]], fields)
+    step = _checked(STEP_TYPES[item["step"]], fields)
+    step_line(step)  # what cannot be shown, nobody can approve
+    return step
+
+
+def _name(item: Any) -> str:
+    """A text that can be shown as it is."""
+    text = _checked(str, item)
+    if not text.isprintable():
+        raise ValueError("a name with control characters")
+    return text
 
 
 def _checked(kind: type[T], fields: Any) -> T:

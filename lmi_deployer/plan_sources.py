@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 from lmi_deployer import __version__
 from lmi_deployer.edges.files import read_bytes
 from lmi_deployer.errors import InputError
+from lmi_deployer.findings import printable
 from lmi_deployer.lockfile import LOCK_NAME
 from lmi_deployer.resources import PACKAGE
+from lmi_deployer.secrets import redacted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,18 +46,21 @@ def sources_of(profile: Path, overrides: Sequence[str] = ()) -> Sources:
 
 def changed_since(sources: Sources) -> Iterator[str]:
     """What is another one now than when the plan was made, in words; of what can be read here."""
-    profile = Path(sources.profile)
+    profile, name = Path(sources.profile), printable(redacted(sources.profile))
+    if not os.path.isfile(profile):  # noqa: PTH113 - never raises, whatever the name
+        yield f"{name} is not here to compare with"
+        return
     try:
-        now = _sha256(read_bytes(profile))
-    except InputError:
-        yield f"{profile} is not here to compare with"
+        now, lock = _sha256(read_bytes(profile.absolute())), _of_lock(profile)
+    except InputError as error:
+        yield printable(redacted(error.problem))
         return
     if now != sources.profile_sha256:
-        yield f"{profile} has changed"
-    if _of_lock(profile) != sources.lock_sha256:
-        yield f"{profile.parent / LOCK_NAME} has changed"
+        yield f"{name} has changed"
+    if lock != sources.lock_sha256:
+        yield f"{printable(redacted(str(profile.parent / LOCK_NAME)))} has changed"
     if sources.version != __version__:
-        yield f"it was made by lmi-deploy {sources.version}, and this is {__version__}"
+        yield f"it was made by lmi-deploy {printable(sources.version)}, and this is {__version__}"
     elif catalog_sha256() != sources.catalog_sha256:
         yield "the catalog of lmi-deploy has changed"
 

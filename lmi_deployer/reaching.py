@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from lmi_deployer.aot.inputs import HAS_A_FIELD, reaches_the_artifact
+from lmi_deployer.decided import lines_by_key
 from lmi_deployer.impact import Part
 from lmi_deployer.origins import LINE
 from lmi_deployer.settings.table import table
@@ -50,20 +51,77 @@ about the job, which makes the same engine on any machine; `traffic` and `model.
 what other values are worked out from, and those reach what they reach."""
 
 
-def reaches(spec: ResolvedSpec, key: str) -> frozenset[Part]:
-    """The parts of a deployment that follow from one of `decided_values(spec)`."""
-    lines = _lines_of(spec, key)
-    parts = REACHES.get(key) or REACHES.get(key.rpartition(".")[0], NOTHING)
-    if lines:
-        parts |= {Part.FILES}
-    may_be_ahead = spec.compilation is not None and spec.compilation.mode != "jit"
-    if not may_be_ahead and not spec.support.compiles_at_load:
-        return parts - {Part.ENGINE}
-    if compiled_lines(spec.container.version, spec.backend, lines):
-        parts |= {Part.ENGINE}
-    if may_be_ahead and Part.ENGINE in parts:
-        parts |= {Part.FILES}  # which name the folder of the engine
-    return parts
+class Reach(dict[str, frozenset[Part]]):
+    """Key of a profile: the parts of a deployment that follow from it; worked out when asked.
+
+    The same for every spec of one kind: they hang on which lines there are, not on what those say.
+    """
+
+    def __init__(self, spec: ResolvedSpec) -> None:
+        super().__init__()
+        self._lines = {key: tuple(pairs) for key, pairs in lines_by_key(spec).items()}
+        self._version, self._backend = spec.container.version, spec.backend
+        self._may_be_ahead = spec.compilation is not None and spec.compilation.mode != "jit"
+        self._is_compiled = self._may_be_ahead or spec.support.compiles_at_load
+
+    def __missing__(self, key: str) -> frozenset[Part]:
+        self[key] = parts = self._parts(key)
+        return parts
+
+    def _parts(self, key: str) -> frozenset[Part]:
+        lines = self._lines_of(key)
+        parts = _of_section(key)
+        if lines:
+            parts |= {Part.FILES}
+        if not self._is_compiled:
+            return parts - {Part.ENGINE}
+        if compiled_lines(self._version, self._backend, lines):
+            parts |= {Part.ENGINE}
+        if self._may_be_ahead and Part.ENGINE in parts:
+            parts |= {Part.FILES}  # which name the folder of the engine
+        return parts
+
+    def _lines_of(self, key: str) -> tuple[str, ...]:
+        """The lines of serving.properties that a key decides, also those that it leaves out."""
+        for prefix in ("options.", LINE):
+            if key.startswith(prefix):
+                return (key.removeprefix(prefix),)
+        return self._lines.get(key, ())
+
+
+MOST_KINDS = 1000
+_known: dict[tuple[object, ...], Reach] = {}
+
+
+def reach_of(spec: ResolvedSpec) -> Reach:
+    """What follows from each of `values_of(spec)`.
+
+    Of the thousands of hardware profiles of a repository most are of a kind that is known already.
+    """
+    kind = (
+        spec.container.version,
+        spec.backend,
+        spec.compilation and spec.compilation.mode,
+        frozenset(spec.settings),
+        frozenset(spec.options),
+    )
+    found = _known.get(kind)
+    if found is None:
+        if len(_known) >= MOST_KINDS:
+            _known.clear()
+        found = _known[kind] = Reach(spec)
+    return found
+
+
+def _of_section(key: str) -> frozenset[Part]:
+    """What the table says of a key, or of the section that it stands in; names may have dots.
+
+    >>> sorted(_of_section("endpoint.tags.acme.team"))
+    [<Part.TAGS: 'tags'>]
+    """
+    while key not in REACHES and key:
+        key = key.rpartition(".")[0]
+    return REACHES.get(key, NOTHING)
 
 
 def compiled_lines(version: str, backend: Backend, names: Iterable[str]) -> list[str]:
@@ -72,31 +130,3 @@ def compiled_lines(version: str, backend: Backend, names: Iterable[str]) -> list
     return [
         name for name in names if name in HAS_A_FIELD or reaches_the_artifact(entries.get(name))
     ]
-
-
-def _lines_of(spec: ResolvedSpec, key: str) -> tuple[str, ...]:
-    """The lines of serving.properties that a key decides, also those that it leaves out."""
-    for prefix in ("options.", LINE):
-        if key.startswith(prefix):
-            return (key.removeprefix(prefix),)
-    return _rendered(spec).get(key, ())
-
-
-Lines = Mapping[str, tuple[str, ...]]
-
-
-class _Last:
-    """The spec that was asked about last, whose keys are asked about one after the other."""
-
-    known: tuple[ResolvedSpec | None, Lines] = (None, {})
-
-
-def _rendered(spec: ResolvedSpec) -> Lines:
-    """Key of a profile: the names of the lines of serving.properties that follow from it."""
-    known, lines = _Last.known
-    if known is not spec:
-        from lmi_deployer.decided import decided_values
-
-        lines = {item.key: tuple(item.properties) for item in decided_values(spec)}
-        _Last.known = (spec, lines)
-    return lines

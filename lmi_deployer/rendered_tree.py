@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lmi_deployer.bundle import ARCHIVE_FILE, MANIFEST_FILE, make_bundle
+from lmi_deployer.findings import printable
 from lmi_deployer.profile import NAME_PATTERN
 from lmi_deployer.render import PROPERTIES_FILE
 from lmi_deployer.secrets import redacted
 from lmi_deployer.spec import ResolvedSpec
 
-_NAMES = "|".join(map(re.escape, (MANIFEST_FILE, ARCHIVE_FILE, f"model/{PROPERTIES_FILE}")))
-RENDERED = re.compile(rf"{NAME_PATTERN}/(?:{_NAMES})")
+RENDERED_NAMES = (MANIFEST_FILE, ARCHIVE_FILE, f"model/{PROPERTIES_FILE}")
+"""Paths that rendering makes, below the folder of one hardware profile."""
+RENDERED = re.compile(rf"{NAME_PATTERN}/(?:{'|'.join(map(re.escape, RENDERED_NAMES))})")
 """Paths that rendering makes, below the folder of one profile."""
 
 
@@ -32,7 +34,8 @@ class Stale:
     """Of a unified diff, where both sides are text."""
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.path}: {self.kind}", *(f"  {line}" for line in self.lines)])
+        lines = [f"{self.path}: {self.kind}", *(f"  {line}" for line in self.lines)]
+        return "\n".join(map(printable, lines))
 
 
 def files_of(specs: Iterable[ResolvedSpec]) -> dict[str, bytes]:

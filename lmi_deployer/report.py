@@ -10,7 +10,7 @@ from lmi_deployer.findings_report import finding_as_json
 from lmi_deployer.paint import Paint, plain
 from lmi_deployer.plan_file import SavedPlan, plan_as_json
 from lmi_deployer.render import PROPERTIES_FILE, properties
-from lmi_deployer.spec import ResolvedSpec, Value
+from lmi_deployer.spec import ResolvedSpec
 from lmi_deployer.step_lines import PAGE_COLUMNS
 
 if TYPE_CHECKING:
@@ -163,29 +163,19 @@ def _price_as_json(spec: ResolvedSpec, region: str) -> dict[str, Any]:
 
 def why_text(spec: ResolvedSpec) -> str:
     """Where the settings that decide most come from."""
-    values = decided_values(spec)
+    from lmi_deployer.decided import values_of
+
+    values = values_of(spec)
     rows = [
         (f"{key} = {values[key]}", str(spec.origin[key]))
         for key in SHOWN_ORIGINS
-        if key in spec.origin and values.get(key) is not None
+        if key in spec.origin and key in values
     ]
     width = max((len(left) for left, _ in rows), default=0)
     lines = [f"{left:<{width}}   {right}" for left, right in rows]
     return "\n".join(
         f"{'Why' if index == 0 else '':<4}  {line}" for index, line in enumerate(lines)
     )
-
-
-def decided_values(spec: ResolvedSpec) -> dict[str, Value | None]:
-    """The values behind the origins that people ask about."""
-    return {
-        "backend": spec.backend,
-        "tensor_parallel_degree": spec.tensor_parallel_degree,
-        "max_rolling_batch_size": spec.max_rolling_batch_size,
-        "quantize": spec.weights.quantize,
-        "model.dtype": spec.weights.dtype,
-        "model_loading_timeout_seconds": spec.endpoint.model_loading_timeout_seconds,
-    }
 
 
 def spec_as_json(spec: ResolvedSpec) -> dict[str, Any]:

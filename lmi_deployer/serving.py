@@ -23,6 +23,7 @@ ENGINE_LINE = re.compile(
 )
 """In serving.properties: that a compiled engine is served, and from which folder."""
 ABSENT = "it is not deployed"
+GONE = "the configuration or the model that it runs from is gone, or is not of lmi-deploy's kind"
 LOOK = "`lmi-deploy plan` shows what differs"
 
 
@@ -62,7 +63,7 @@ def difference(spec: ResolvedSpec, aws: Aws) -> str | None:
     """
     role = spec.endpoint.role or aws.live_role(spec.endpoint.name)
     if role is None:
-        return ABSENT
+        return ABSENT if aws.endpoint(spec.endpoint.name) is None else GONE
     target = aws.target(role, spec.endpoint.artifacts)
     outlook: Outlook | None = None
     if is_compiled(spec):

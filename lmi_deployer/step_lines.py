@@ -51,8 +51,8 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
     total = f"{counts['+']} to create, {counts['~']} to change, {counts['-']} to delete"
     colors = {"+": "green", "~": "yellow", "-": "red"}
     rows = [
-        f"  {paint(line.sign, colors.get(line.sign, ''))} {line.kind:<16}  {line.name:<40}"
-        f"{_noted(line)}".rstrip()
+        f"  {paint(line.sign, colors.get(line.sign, ''))} {line.kind:<16}  "
+        f"{printable(line.name):<40}{_noted(line)}".rstrip()
         for line in lines
     ]
     return "\n".join([f"Plan: {total}", *rows])
@@ -61,7 +61,8 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
 def _noted(line: StepLine) -> str:
     """The note of a step; on a line of its own behind a name that leaves it no room."""
     is_long = len(line.name) + len(line.note) > PAGE_COLUMNS - len("  +  ") - 16
-    return f"\n{'':22}{line.note}" if line.note and is_long else f"  {line.note}"
+    note = printable(line.note)
+    return f"\n{'':22}{note}" if note and is_long else f"  {note}"
 
 
 def step_line(step: Step) -> StepLine:  # noqa: C901, PLR0911, PLR0912 - one case a kind of step

@@ -115,6 +115,13 @@ def refused() -> Comparison:
     return comparison(snapshot(), snapshot(f"{CHAT}    tensor_parallel_degree: 8\n"))
 
 
+def still_refused() -> Comparison:
+    """A setting that the machine could not have before either, and one that changes."""
+    before = f"{CHAT}    tensor_parallel_degree: 8\n"
+    after = before.replace("max_rolling_batch_size: 32", "max_rolling_batch_size: 16")
+    return comparison(snapshot(before), snapshot(after))
+
+
 def unread() -> Comparison:
     """A file that the later side broke: nothing but its text can be compared."""
     problem = Finding.error(
@@ -228,6 +235,7 @@ _BUILDERS: tuple[Callable[[], Comparison], ...] = (
     renamed,
     taken_over,
     refused,
+    still_refused,
     unread,
     live,
     hostile,

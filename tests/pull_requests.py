@@ -6,47 +6,19 @@ Real git, which reads no configuration of whoever runs the tests.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.edges.git_repositories import GitRepository
 from tests.edges.github_server import NUMBER, REPOSITORY
 from tests.specs import PROFILE
 
-GIT_ENVIRONMENT = {
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_SYSTEM": os.devnull,
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_TERMINAL_PROMPT": "0",
-    **{
-        f"GIT_{who}_{what}": value
-        for who in ("AUTHOR", "COMMITTER")
-        for what, value in {
-            "NAME": "tests",
-            "EMAIL": "tests@example.com",
-            "DATE": "2026-01-05T09:00:00Z",
-        }.items()
-    },
-}
 CHAT = "profiles/chat.yaml"
+LARGER = PROFILE.replace("g5.2xlarge", "g5.12xlarge")
+BROKEN = PROFILE.replace("backend:", "bakend:")
 Files = Mapping[str, str | None]
 """Path: content; None for a file that goes."""
-
-
-def git(folder: Path, *words: str) -> str:
-    """What git says; it has to succeed."""
-    done = subprocess.run(
-        ["git", *words],
-        cwd=folder,
-        env={**os.environ, **GIT_ENVIRONMENT},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"git {' '.join(words)}: {done.stderr}"
-    return done.stdout.strip()
 
 
 @dataclass
@@ -60,42 +32,38 @@ class PullRequest:
     _checkouts: int = 0
 
     def __post_init__(self) -> None:
-        self.upstream = self.folder / "upstream"
-        self.upstream.mkdir(parents=True)
-        git(self.upstream, "init", "--quiet", "--initial-branch=main")
+        self.upstream = GitRepository(self.folder / "upstream")
         self.base = self._commit(self.files)
-        git(self.upstream, "switch", "--quiet", "--create", "change")
+        self.upstream.branch("change")
 
     def push(self, files: Files) -> str:
         """A commit of the branch; its id."""
-        git(self.upstream, "switch", "--quiet", "change")
+        self.upstream.git("switch", "--quiet", "change")
         return self._commit(files)
 
     def push_to_main(self, files: Files) -> str:
         """A commit of somebody else, that the branch does not have."""
-        git(self.upstream, "switch", "--quiet", "main")
+        self.upstream.git("switch", "--quiet", "main")
         return self._commit(files)
 
     @property
     def head(self) -> str:
         """Where the branch is."""
-        return git(self.upstream, "rev-parse", "change")
+        return self.upstream.git("rev-parse", "change")
 
     def checkout(self, *, depth: int = 2) -> Path:
         """What a workflow has before it: the merge of the pull request, and not much history."""
-        git(self.upstream, "switch", "--quiet", "--detach", "main")
-        git(self.upstream, "merge", "--quiet", "--no-ff", "--message=Merge", "change")
-        git(self.upstream, "update-ref", f"refs/pull/{NUMBER}/merge", "HEAD")
+        self.upstream.git("switch", "--quiet", "--detach", "main")
+        self.upstream.git("merge", "--quiet", "--no-ff", "--message=Merge", "change")
+        self.upstream.git("update-ref", f"refs/pull/{NUMBER}/merge", "HEAD")
         self._checkouts += 1
-        folder = self.folder / f"checkout-{self._checkouts}"
-        folder.mkdir()
-        git(folder, "init", "--quiet", "--initial-branch=main")
-        git(folder, "remote", "add", "origin", self.upstream.as_uri())
+        clone = GitRepository(self.folder / f"checkout-{self._checkouts}")
+        clone.git("remote", "add", "origin", self.upstream.folder.as_uri())
         merge = f"refs/remotes/pull/{NUMBER}/merge"
         fetched = f"+refs/pull/{NUMBER}/merge:{merge}"
-        git(folder, "fetch", "--quiet", "--no-tags", f"--depth={depth}", "origin", fetched)
-        git(folder, "checkout", "--quiet", "--force", merge)
-        return folder
+        clone.git("fetch", "--quiet", "--no-tags", f"--depth={depth}", "origin", fetched)
+        clone.git("checkout", "--quiet", "--force", merge)
+        return clone.folder
 
     def variables(self, url: str) -> dict[str, str]:
         """What GitHub Actions says of the run, with its API at an address."""
@@ -119,13 +87,9 @@ class PullRequest:
         }
 
     def _commit(self, files: Files) -> str:
-        for name, content in files.items():
-            path = self.upstream / name
-            if content is None:
-                path.unlink()
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
-        git(self.upstream, "add", "--all")
-        git(self.upstream, "commit", "--quiet", "--message=change", "--allow-empty")
-        return git(self.upstream, "rev-parse", "HEAD")
+        for name in [name for name, content in files.items() if content is None]:
+            (self.upstream.folder / name).unlink()
+        kept: dict[str, str | bytes] = {
+            name: content for name, content in files.items() if content is not None
+        }
+        return self.upstream.commit(kept)

@@ -44,10 +44,9 @@ class Step:
 
     def command_lines(self, lines: Iterable[str]) -> None:
         """Print lines that the runner is to take for commands."""
-        _line(self._quiet.end)
-        for line in lines:
+        every = list(lines)
+        for line in (self._quiet.end, *every, self._quiet.begin) if every else ():
             _line(line)
-        _line(self._quiet.begin)
 
     def outputs(self, outputs: Mapping[str, str]) -> None:
         """Hand on the outputs of the step."""

@@ -17,7 +17,7 @@ import click
 from lmi_deployer.cli.diff_options import complete_side, gate_options, profiles_option
 from lmi_deployer.cli.options import AwsOptions, aws_options, hardware_options
 from lmi_deployer.cli.output import SCHEMA_VERSION, painter, say
-from lmi_deployer.cli.region import configured_region
+from lmi_deployer.cli.region import region_of_prices
 from lmi_deployer.edges.files import write_text
 from lmi_deployer.errors import InputError
 from lmi_deployer.paint import plain
@@ -113,10 +113,12 @@ def command(
     from lmi_deployer.diffing.reading import Asked
 
     sides = tuple(None if word is None else parse(word) for word in (before, after))
+    if out is not None:
+        _refuse_operand(out, before, after)
     asked = Asked(
         hardware=hardware,
         overrides=overrides,
-        region=where.region or configured_region(),
+        region=region_of_prices(where.region),
         exact=exact,
         profiles=folder,
     )
@@ -129,6 +131,14 @@ def command(
     if comparison.unread and not comparison.profiles:
         raise InputError("nothing could be compared", fix="what is said of each side above")
     return DIFFERENCES if exit_code and comparison.is_changed else 0
+
+
+def _refuse_operand(out: Path, *words: str | None) -> None:
+    """Raise InputError where the result would take the place of what is compared."""
+    for word in words:
+        path = Path((word or "").partition("#")[0])
+        if path.is_file() and out.is_file() and out.samefile(path):
+            raise InputError(f"--out would overwrite {path}, which is compared", fix="another FILE")
 
 
 def compared(before: Operand | None, after: Operand | None, asked: Asked) -> Comparison:
@@ -195,11 +205,13 @@ def _watched(pairs: Iterable[Pair]) -> Iterator[Pair]:
     if sys.stderr is None or not sys.stderr.isatty():
         yield from pairs
         return
+    from lmi_deployer.diffing.wording import counted
+
     told_at = time.monotonic() + SILENT_SECONDS - EVERY_SECONDS
     is_told = False
     for count, pair in enumerate(pairs, start=1):
         if time.monotonic() - told_at > EVERY_SECONDS:
-            click.echo(f"\r{count:,} hardware profiles compared", nl=False, err=True)
+            click.echo(f"\r{counted(count, 'hardware profile')} compared", nl=False, err=True)
             told_at, is_told = time.monotonic(), True
         yield pair
     if is_told:

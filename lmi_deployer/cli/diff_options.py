@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +27,7 @@ def gate_options(function: Function) -> Function:
         "--max-cost-increase",
         type=click.FloatRange(min=0),
         metavar="USD_PER_HOUR",
+        callback=_dollars,
         help="Exit with 4 when everything together costs more than this above what it did.",
     )(function)
     return click.option(
@@ -34,6 +36,14 @@ def gate_options(function: Function) -> Function:
         callback=_impact,
         help="Exit with 4 when a change has this impact, or a worse one.",
     )(function)
+
+
+def _dollars(
+    _context: click.Context, _option: click.Parameter, value: float | None
+) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no amount of money.")
+    return value
 
 
 def _impact(_context: click.Context, _option: click.Parameter, label: str | None) -> Impact | None:
@@ -52,11 +62,11 @@ profiles_option = click.option(
 def complete_side(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Profiles, `live`, `git:` and, after it, branches and tags; else files."""
+    """Profiles, `live`, `git:` and behind it branches and tags; else files."""
     from click.shell_completion import CompletionItem
 
     found = [name for name in _sides(incomplete) if name.startswith(incomplete)]
-    if not found:
+    if not found and not incomplete.startswith(GIT):
         return [CompletionItem(incomplete, type="file")]
     return [CompletionItem(name) for name in found]
 

@@ -35,14 +35,14 @@ DRIFTED = 3
     multiple=True,
     metavar="HARDWARE",
     callback=lambda _context, _option, value: split_names(value),
-    help="Only these hardware profiles; they have to be deployed then.",
+    help="Only these hardware profiles; those of a named MODEL have to be deployed then.",
 )
 @click.option("--rev", metavar="REVISION", help="Compare with the profiles at a git revision.")
 @output_option
 @click.option(
     "--exit-code",
     is_flag=True,
-    help=f"Exit with {DRIFTED} unless everything is in sync or being updated.",
+    help=f"Exit with {DRIFTED} unless all could be read and is in sync or being updated.",
 )
 @aws_options
 def command(
@@ -71,6 +71,7 @@ def command(
             revision=profiles.revision,
             rows=rows,
             notes=tuple(reader.notes),
+            is_complete=reader.is_complete,
         )
         if rev is not None and report.has_drifted:
             note = f"`up` deploys the work tree: check {rev} out before it is to mend anything"
@@ -79,7 +80,8 @@ def command(
             print_document(sandbox=where.sandbox, **as_json(report))
         else:
             click.echo(as_text(report, connection.where, painter()))
-    return DRIFTED if exit_code and report.has_drifted else 0
+    is_fine = report.is_complete and not report.has_drifted
+    return DRIFTED if exit_code and not is_fine else 0
 
 
 def _profiles(models: Iterable[str], revision: str | None) -> tuple[Profiles, tuple[str, ...]]:

@@ -155,15 +155,17 @@ def _explain_values(
         overrides = (*overrides, container_override(container))
     names = [name for text in hardware for name in text.split(",") if name]
     documents, pages = [], []
-    for spec, findings in api.decide(model, names, overrides):
-        decided = decided_values(spec)
+    for checked in api.check_model(model, names, overrides):
+        spec = checked.spec
+        assert spec is not None
+        decided = decided_values(spec, checked.lock)
         chosen = decided if key is None else values.select(decided, key)
         content = values.as_json(chosen)
         documents.append({"profile": spec.name, "hardware": spec.hardware, "values": content})
         width = _width()
         page = f"{spec.title}\n{values.table(chosen, width=width)}"
         if key is None:
-            page = values.page(spec, findings, chosen, painter(), width=width)
+            page = values.page(spec, checked.findings, chosen, painter(), width=width)
         pages.append(page)
     if as_json:
         print_document(profiles=documents)

@@ -54,7 +54,8 @@ def command(
     offline: bool,
 ) -> int:
     """Show what `up` would do, and change nothing."""
-    decided = api.decide(model, hardware, overrides)
+    checked = api.check_model(model, hardware, overrides)
+    decided = [(item.spec, item.findings) for item in checked if item.spec is not None]
     asked = Asked(model, overrides, where, verify=not no_smoke)
     if out is not None and offline:
         raise InputError("--out saves a plan for a live account", fix="leave --offline out")
@@ -78,7 +79,7 @@ def command(
         show_offline(decided, asked, as_json=output == "json")
         raise
     if out is not None:
-        _save(*planned[0], out, asked)
+        _save(proposals[0], checked[0], out, asked)
         say(f"saved to {out}; run it with: lmi-deploy apply {out}{where.place}")
     if output == "json":
         plans = [_as_json(*item) for item in planned]
@@ -105,13 +106,13 @@ class Asked:
     verify: bool
 
 
-def _save(proposal: Proposal, findings: tuple[Finding, ...], out: Path, asked: Asked) -> None:
+def _save(proposal: Proposal, checked: api.Checked, out: Path, asked: Asked) -> None:
     """Write a plan with what it was decided from."""
     from lmi_deployer.plan_decided import decided
     from lmi_deployer.resources import find_profile
 
     profile, now = find_profile(asked.model), datetime.now(UTC)
-    made = decided(proposal, findings, profile=profile, overrides=asked.overrides, now=now)
+    made = decided(proposal, checked, profile=profile, overrides=asked.overrides, now=now)
     document = plan_as_json(replace(proposal.saved, decided=made))
     write_text(out, json.dumps(document, indent=2) + "\n")
 

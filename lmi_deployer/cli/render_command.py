@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -113,13 +114,12 @@ def _tree(models: Sequence[str], tree: Path, *, check: bool) -> int:
             raise InputError(f"two profiles are called {name}", fix="another name for one of them")
         wanted[name] = files_of(specs)
     gone = set() if models else rendered_files.profiles_in(tree) - set(wanted)
-    found = {name: rendered_files.read_files(tree / name) for name in (*wanted, *sorted(gone))}
     if not check:
-        for name in found:
-            rendered_files.write_files(tree / name, wanted.get(name, {}))
-        count = sum(map(len, wanted.values()))
-        say(f"{count} files of {len(wanted)} profiles in {tree}")
+        rendered_files.write_tree(tree, {**{name: {} for name in sorted(gone)}, **wanted})
+        files = sum(map(len, wanted.values()))
+        say(f"{_counted(files, 'file')} of {_counted(len(wanted), 'profile')} in {tree}")
         return 0
+    found = {name: rendered_files.read_files(tree / name) for name in (*wanted, *sorted(gone))}
     behind = [
         replace(item, path=f"{tree}/{name}/{item.path}")
         for name, files in found.items()
@@ -128,8 +128,13 @@ def _tree(models: Sequence[str], tree: Path, *, check: bool) -> int:
     for item in behind:
         click.echo(str(item))
     if behind:
-        say(f"not current: {len(behind)} files; fix: lmi-deploy render --tree {tree}")
+        again = shlex.join(["lmi-deploy", "render", *models, "--tree", str(tree)])
+        say(f"not current: {_counted(len(behind), 'file')}; fix: {again}")
     return STALE if behind else 0
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _own_profiles() -> list[str]:

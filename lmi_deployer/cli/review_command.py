@@ -13,7 +13,7 @@ import click
 from lmi_deployer.cli.actions_step import Step
 from lmi_deployer.cli.diff_options import gate_options, profiles_option
 from lmi_deployer.cli.output import painter, say
-from lmi_deployer.cli.region import configured_region
+from lmi_deployer.cli.region import region_of_prices
 from lmi_deployer.cli.review_comment import commented, where
 from lmi_deployer.errors import GateError, InputError
 from lmi_deployer.findings import Finding, errors_among
@@ -110,7 +110,7 @@ def command(
         from lmi_deployer.edges.git import Repository
 
         repository = Repository.find(Path())
-        comparison = _compared(base, folder, region or configured_region(), pull, repository)
+        comparison = _compared(base, folder, region_of_prices(region), pull, repository)
         review = Review(
             comparison=comparison,
             findings=_validated(comparison, repository.top),
@@ -163,7 +163,7 @@ def _validated(comparison: Comparison, top: Path) -> list[Finding]:
     What was noted of them before, and asks for nothing, is left out.
     """
     from lmi_deployer import api
-    from lmi_deployer.reviewing.outcome import changed_files, in_order
+    from lmi_deployer.reviewing.outcome import changed_files, from_top, in_order
 
     found = [item for side in comparison.unread if side.side == "after" for item in side.findings]
     found += [item for diff in comparison.profiles for item in diff.appeared]
@@ -171,11 +171,8 @@ def _validated(comparison: Comparison, top: Path) -> list[Finding]:
         path = top / file
         is_here = path.is_file() and not path.is_symlink()  # a link may lead out of it
         checked = api.check_file(path) if is_here else ()
-        for item in (item for entry in checked for item in entry.findings):
-            if item.severity != "note":
-                is_own = item.place.file == str(path)
-                place = replace(item.place, file=file) if is_own else item.place
-                found.append(replace(item, place=place))
+        items = (item for entry in checked for item in entry.findings)
+        found += [from_top(item, top) for item in items if item.severity != "note"]
     return in_order(found)
 
 
@@ -196,28 +193,26 @@ def _tell(review: Review, step: Step, *, comments: bool) -> None:
     from lmi_deployer.cli.diff_command import Form, terminal_text
     from lmi_deployer.reviewing.outcome import outputs_of
 
+    errors = errors_among(review.findings)
+
     form = Form(output="text", out=None, show_all=False, side_by_side=None)
     click.echo(terminal_text(review.comparison, form), nl=False)
     if step.is_there:
         from lmi_deployer import annotations
 
-        step.command_lines(annotations.lines(review.findings))
         failed = review.failed_gates
-        step.command_lines([message_line("error", failed.problem)] if failed else [])
+        gates = [message_line("error", failed.problem)] if failed else []  # of all, ten are shown
+        step.command_lines([*gates, *annotations.lines(review.findings)])
     elif review.findings:
         from lmi_deployer.findings_report import findings_text
 
         click.echo(findings_text(review.findings, painter()))
     step.summary(review.page)
+    is_needed = review.comparison.is_changed or bool(errors)
     url = None
     try:
-        url = (
-            commented(
-                review.page, review.marker, review.pull, step, creates=review.comparison.is_changed
-            )
-            if comments
-            else None
-        )
+        if comments:
+            url = commented(review.page, review.marker, review.pull, step, creates=is_needed)
     finally:
         step.outputs(outputs_of(review.comparison, comment_url=url))
 
@@ -226,8 +221,9 @@ def _status(review: Review) -> int:
     """The exit status. Raises GateError for a gate that failed while all profiles are valid."""
     errors = errors_among(review.findings)
     if errors:
-        count = len(errors)
-        raise InputError(f"{count} error{'s' if count != 1 else ''} in the changed profiles")
+        from lmi_deployer.diffing.wording import counted
+
+        raise InputError(f"{counted(len(errors), 'error')} in the changed profiles")
     if review.failed_gates is not None:
         raise review.failed_gates
     return 0

@@ -9,7 +9,7 @@ import click
 
 from lmi_deployer.cli.options import complete_model, output_option, split_names
 from lmi_deployer.cli.output import painter, print_document
-from lmi_deployer.cli.region import configured_region
+from lmi_deployer.cli.region import region_of_prices
 from lmi_deployer.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--textconv",
     is_flag=True,
-    help="For git: what cannot be read is told as text, with exit status 0.",
+    help="For git: what cannot be resolved is shown as it is written, with exit status 0.",
 )
 @output_option
 def command(
@@ -56,14 +56,13 @@ def command(
     from lmi_deployer.showing import reading, resolved
 
     try:
-        shown = reading.read(
-            what, hardware=hardware, lock=lock, region=region or configured_region()
-        )
+        shown = reading.read(what, hardware=hardware, lock=lock, region=region_of_prices(region))
     except InputError as error:
         if not textconv:
             raise
         lines = resolved.finding_lines(reading.problems(error))
         click.echo("\n".join(["this is no profile that can be resolved", *lines]))
+        _print_text(what)
         return 0
     if output == "json":
         _print_json(shown)
@@ -76,7 +75,18 @@ def command(
         click.echo(plan_page.page(shown.plan, changed, painter()))
     else:
         click.echo(resolved.page(shown.snapshots))
+        if textconv and not shown.is_whole:
+            _print_text(what)
     return 0
+
+
+def _print_text(what: str) -> None:
+    """The file as it is written: two that cannot be resolved are told apart by that alone."""
+    from lmi_deployer.showing import reading, resolved
+
+    text = reading.text_of(what)
+    if text is not None:
+        click.echo(f"\nas it is written:\n{resolved.as_written(text)}")
 
 
 def _print_json(shown: Shown) -> None:

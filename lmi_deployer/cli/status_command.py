@@ -13,6 +13,8 @@ from lmi_deployer.cli.options import AwsOptions, aws_options, model_argument, ou
 from lmi_deployer.cli.output import print_document
 from lmi_deployer.columns import table
 from lmi_deployer.edges.aws import Aws
+from lmi_deployer.findings import printable
+from lmi_deployer.secrets import redacted
 from lmi_deployer.serving import difference
 from lmi_deployer.spec import ResolvedSpec
 
@@ -53,10 +55,11 @@ def _live(name: str, aws: Aws) -> dict[str, Any]:
     endpoint = aws.endpoint(name)
     config = aws.endpoint_config(endpoint.endpoint_config_name) if endpoint else None
     variant = config["ProductionVariants"][0] if config else {}
+    reason = endpoint.failure_reason if endpoint else None
     return {
         "endpoint": name,
         "status": endpoint.status if endpoint else "absent",
-        "reason": endpoint.failure_reason if endpoint else None,
+        "reason": None if reason is None else redacted(reason),
         "endpoint_config": endpoint.endpoint_config_name if endpoint else None,
         "instance_type": variant.get("InstanceType"),
         "instance_count": variant.get("InitialInstanceCount"),
@@ -71,7 +74,7 @@ def _compared(spec: ResolvedSpec, aws: Aws) -> dict[str, Any]:
         "hardware": spec.hardware,
         **_live(spec.endpoint.name, aws),
         "up_to_date": differs is None,
-        "difference": differs,
+        "difference": None if differs is None else redacted(differs),
         "usd_per_hour": spec.usd_per_hour,
     }
 
@@ -90,11 +93,12 @@ def _text(rows: list[dict[str, Any]], place: str | None) -> str:
         )
         for row in rows
     ]
-    reasons = [f"{row['endpoint']}: {row['reason']}" for row in rows if row["reason"]]
+    reasons = [(row["endpoint"], row["reason"]) for row in rows if row["reason"]]
     reasons += [
-        f"{row['endpoint']}: {row['difference']}"
+        (row["endpoint"], row["difference"])
         for row in rows
         if row.get("difference") and row["status"] != "absent"
     ]
-    parts = [place or "", table([heading, *body]), *reasons]
+    told = (f"{endpoint}: {printable(text)}" for endpoint, text in reasons)
+    parts = [place or "", table([heading, *body]), *told]
     return "\n".join(part for part in parts if part)

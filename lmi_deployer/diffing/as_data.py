@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from lmi_deployer.diffing import told
 from lmi_deployer.diffing.comparison import (
     HOURS_PER_MONTH,
     Change,
@@ -46,8 +47,8 @@ def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
         "before": comparison.before,
         "after": comparison.after,
         "changed": comparison.is_changed,
-        "impact": comparison.impact.label,
-        "cost": _delta(comparison.usd_per_hour_delta),
+        "impact": told.worst_label(comparison),
+        "cost": _delta(comparison),
         "totals": _totals(comparison),
         "profiles": [_profile(diff) for diff in comparison.profiles],
         "unread": [_unread(item) for item in comparison.unread],
@@ -80,12 +81,13 @@ def _totals(comparison: Comparison) -> dict[str, int]:
     }
 
 
-def _delta(usd_per_hour: float | None) -> dict[str, Any]:
+def _delta(found: Comparison | ProfileDiff) -> dict[str, Any]:
     """What it costs more; null where a price is not known."""
-    month = None if usd_per_hour is None else round(usd_per_hour * HOURS_PER_MONTH, 2)
+    hour, at_first = found.usd_per_hour_delta, found.usd_per_hour_delta_at_first
     return {
-        "usd_per_hour_delta": None if usd_per_hour is None else round(usd_per_hour, 4),
-        "usd_per_month_delta": month,
+        "usd_per_hour_delta": None if hour is None else round(hour, 4),
+        "usd_per_hour_delta_at_first": None if at_first is None else round(at_first, 4),
+        "usd_per_month_delta": None if hour is None else round(hour * HOURS_PER_MONTH, 2),
         "hours_per_month": HOURS_PER_MONTH,
     }
 
@@ -97,8 +99,8 @@ def _profile(diff: ProfileDiff) -> dict[str, Any]:
         "file": diff.file,
         "file_before": diff.file_before,
         "status": diff.status,
-        "impact": diff.impact.label,
-        "cost": _delta(diff.usd_per_hour_delta),
+        "impact": told.impact_label(diff),
+        "cost": _delta(diff),
         "changes": [_change(change) for change in diff.changes],
         "effects": {
             name: {"before": _effect(diff.before, name), "after": _effect(diff.after, name)}
@@ -107,6 +109,7 @@ def _profile(diff: ProfileDiff) -> dict[str, Any]:
         "findings": {
             "appeared": [finding_as_json(finding) for finding in diff.appeared],
             "gone": [finding_as_json(finding) for finding in diff.gone],
+            "standing": [finding_as_json(finding) for finding in diff.standing],
         },
         "rendered": list(diff.rendered),
         "notes": list(diff.notes),

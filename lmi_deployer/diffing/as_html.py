@@ -1,4 +1,4 @@
-"""A comparison as one HTML page that needs nothing else: no network, no script, no other file.
+"""A comparison as one HTML page that needs nothing else: no network, no other file.
 
 The texts are put together here and `templates/diff/page.html.j2` lays them out, with escaping on.
 The page forbids itself everything but its own style and its own small script, by their hashes.
@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from lmi_deployer import __version__, memory_bar
-from lmi_deployer.diffing import side_by_side, wording
+from lmi_deployer.diffing import side_by_side, told, wording
 from lmi_deployer.diffing.comparison import Change, Comparison, ProfileDiff, Unread
 from lmi_deployer.diffing.snapshot import MemoryShare
 from lmi_deployer.findings import Finding
@@ -25,9 +25,14 @@ BAR_WIDTH, LETTER_WIDTH = 400.0, 14.0
 """In units of the picture; a part that is narrower than a letter goes without."""
 BAR_PARTS = (memory_bar.WEIGHTS, memory_bar.ACTIVATIONS, memory_bar.KV_CACHE)
 LEGEND = (
-    "W weights, A activations and overhead, K KV cache, of one GPU; the dashed line is where the "
-    "memory that can be used ends"
+    "In the bars of memory per GPU: W weights, A activations and overhead, K KV cache; "
+    "the dashed line is where the memory that can be used ends"
 )
+HEADINGS: Mapping[told.FindingKind, str] = {
+    "new": "Findings that appear",
+    "still": "Findings that stay",
+    "gone": "Findings that disappear",
+}
 MEANINGS: Mapping[Impact, str] = {
     Impact.NONE: "nothing that runs notices",
     Impact.RESTART: "containers with other files or settings take over from the ones that run",
@@ -69,32 +74,27 @@ def _safe(view: Any) -> Any:
 
 def _view(comparison: Comparison) -> dict[str, Any]:
     """Everything the template shows, as texts and numbers."""
-    sections = [item for item in comparison.profiles if _has_section(item)]
-    in_part = " (for what could be read)" if comparison.unread else ""
+    profiles = told.worst_first(comparison.profiles)
+    sections = [item for item in profiles if item.status != "equal" or item.notes]
+    is_known = told.is_impact_known(comparison)
     ids = {id(item): f"p{number}" for number, item in enumerate(sections, start=1)}
     return {
         "generator": f"lmi-deploy {__version__}",
         "before": comparison.before,
         "after": comparison.after,
-        "worst": comparison.impact.label,
-        "meaning": MEANINGS[comparison.impact] + in_part,
+        "worst": told.worst_label(comparison),
+        "meaning": MEANINGS[comparison.impact] if is_known else "not everything could be compared",
         "totals": wording.totals(comparison),
-        "cost": wording.cost_change(comparison.usd_per_hour_delta) + in_part,
+        "cost": told.cost(comparison),
         "notes": comparison.notes,
         "impacts": [impact.label for impact in Impact],
         "meanings": [(impact.label, text) for impact, text in MEANINGS.items()],
         "legend": LEGEND,
         "is_open": len(sections) <= OPEN_AT_MOST,
-        "rows": [_row(item, ids.get(id(item))) for item in comparison.profiles],
+        "rows": [_row(item, ids.get(id(item))) for item in profiles],
         "sections": [_section(item, ids[id(item)]) for item in sections],
         "unread": [_unread(item, comparison) for item in comparison.unread],
     }
-
-
-def _has_section(diff: ProfileDiff) -> bool:
-    """False for what is equal and has nothing to tell."""
-    told = (diff.changes, diff.appeared, diff.gone, diff.rendered, diff.notes)
-    return diff.status != "equal" or any(told)
 
 
 def _row(diff: ProfileDiff, section: str | None) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _row(diff: ProfileDiff, section: str | None) -> dict[str, Any]:
         "title": diff.title,
         "file": _file(diff),
         "status": diff.status,
-        "impact": diff.impact.label,
+        "impact": told.impact_label(diff),
         "impact_number": int(diff.impact),
         "change_count": len(diff.changes),
         "usd": "unknown" if delta is None else f"{usd:+,.2f}" if usd else "0.00",
@@ -122,16 +122,21 @@ def _file(diff: ProfileDiff) -> str:
 
 def _section(diff: ProfileDiff, section: str) -> dict[str, Any]:
     """One hardware profile, opened."""
+    effects = told.effects(diff)
+    is_memory_told = any(effect.label == told.MEMORY for effect in effects)
+    findings = [(kind, _finding(finding)) for kind, finding in told.findings(diff)]
     return {
         "id": section,
         "title": diff.title,
-        "impact": diff.impact.label,
+        "impact": told.impact_label(diff),
         "summary": f"{wording.status_text(diff)}, {_file(diff)}",
         "changes": [_change(item) for item in diff.changes],
-        "effects": [{"label": label, "text": text} for label, text in wording.effects(diff)],
-        "bars": _bars(diff),
-        "appeared": [_finding(item) for item in diff.appeared],
-        "gone": [_finding(item) for item in diff.gone],
+        "effects": [{"label": label, "text": text} for label, text in effects],
+        "bars": _bars(diff) if is_memory_told else [],
+        "findings": {
+            heading: [finding for kind, finding in findings if kind == of_kind]
+            for of_kind, heading in HEADINGS.items()
+        },
         "rendered": _rows(diff.rendered),
         "notes": diff.notes,
     }

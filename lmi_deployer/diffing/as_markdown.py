@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from dataclasses import replace
+from itertools import chain, repeat
 
-from lmi_deployer.diffing import wording
+from lmi_deployer.diffing import told, wording
 from lmi_deployer.diffing.comparison import Comparison, ProfileDiff
 from lmi_deployer.diffing.markdown_room import Section, within
 from lmi_deployer.diffing.markdown_text import code, comment, details, fenced, sentence
 from lmi_deployer.diffing.page_lines import ALIKE, cut, seen
 from lmi_deployer.diffing.side_by_side import shown_lines
 from lmi_deployer.diffing.value_lines import value_texts
-from lmi_deployer.findings import Finding
+from lmi_deployer.findings import Finding, Place
 from lmi_deployer.impact import Impact
 
 LIMIT = 60_000
@@ -27,10 +28,12 @@ MOST_LINES = 150
 """Of one rendered diff."""
 MOST_REASONS = 5
 """Findings that say why one file could not be read."""
-TABLE_HEAD = (
-    "| profile | change | before | after | impact | because of |\n"
-    "| --- | --- | --- | --- | --- | --- |"
-)
+TABLE_HEAD = "| profile | change | before | after | impact |\n| --- | --- | --- | --- | --- |"
+QUIET = (Impact.NONE.label, Impact.RESTART.label)
+"""Impacts that do not stand out."""
+EFFECTS_HEAD = "| profile | effect | before and after |\n| --- | --- | --- |"
+NEW_LINE = "<br>"
+"""Inside of a cell of a table."""
 
 
 def markdown(comparison: Comparison, *, marker: str) -> str:
@@ -38,10 +41,10 @@ def markdown(comparison: Comparison, *, marker: str) -> str:
 
     Of a comparison too large for a comment the details go first, and then rows, mildest last.
     """
-    told = sorted(filter(_is_told, comparison.profiles), key=lambda diff: -diff.impact)
-    head = "\n\n".join([comment(marker), *_head(comparison, told)])
-    is_open = len(told) <= OPEN_AT_MOST
-    table = list(_table(told))
+    diffs = told.told(comparison)
+    head = "\n\n".join([comment(marker), *_head(comparison, diffs)])
+    is_open = len(diffs) <= OPEN_AT_MOST
+    table = list(_table(diffs))
     sections = (
         Section(heading="", items=table, noun="row", sure=24_000, is_table=True),
         Section(
@@ -50,103 +53,105 @@ def markdown(comparison: Comparison, *, marker: str) -> str:
             noun="file",
             sure=8_000,
         ),
-        Section(heading="#### Findings", items=list(_findings(told)), noun="finding", sure=10_000),
-        Section(
-            heading="#### Notes", items=list(_notes(comparison, told)), noun="note", sure=5_000
-        ),
+        Section(heading="#### Findings", items=list(_findings(diffs)), noun="finding", sure=10_000),
         Section(
             heading="#### Effects",
-            items=list(_effects(told)) if is_open else (),
+            items=list(_effects(diffs)) if is_open else (),
             noun="effect",
             sure=5_000,
             is_table=True,
         ),
-        _rendered(comparison, told, is_open=is_open),
+        Section(
+            heading="#### Notes", items=list(_notes(comparison, diffs)), noun="note", sure=5_000
+        ),
+        _rendered(comparison, diffs, is_open=is_open),
     )
     body = within(sections, LIMIT - len(head) - len("\n\n\n"))
     return "\n\n".join(text for text in (head, body) if text) + "\n"
 
 
-def _is_told(diff: ProfileDiff) -> bool:
-    return diff.status != "equal" or bool(diff.appeared or diff.gone)
-
-
-def _head(comparison: Comparison, told: Sequence[ProfileDiff]) -> Iterator[str]:
+def _head(comparison: Comparison, diffs: Sequence[ProfileDiff]) -> Iterator[str]:
     """The worst impact and the cost, the sides, and how many of what."""
     if comparison.is_changed:
-        cost = wording.cost_change(comparison.usd_per_hour_delta)
-        cost += " for what could be read" if comparison.unread else ""
-        yield f"### lmi-deploy diff: {wording.impact_title(comparison.impact)}, {sentence(cost)}"
+        cost = sentence(told.cost(comparison))
+        yield f"### lmi-deploy diff: {told.impact_title(comparison)}, {cost}"
     else:
         yield "### lmi-deploy diff: no differences"
     before, after = (_name(side) for side in (comparison.before, comparison.after))
     yield f"From {before} to {after}: {sentence(wording.totals(comparison))}."
-    counts = Counter(diff.impact for diff in told)
-    if len(told) > 1:
-        listed = (f"{counts[impact]:,} {impact.label}" for impact in sorted(counts, reverse=True))
-        yield f"Impact: {', '.join(listed)}."
+    counts = Counter(told.impact_label(diff) for diff in diffs)  # worst first, as they come
+    if len(diffs) > 1:
+        yield f"Impact: {', '.join(f'{count:,} {label}' for label, count in counts.items())}."
 
 
-def _table(told: Sequence[ProfileDiff]) -> Iterator[str]:
+def _table(diffs: Sequence[ProfileDiff]) -> Iterator[str]:
     """A row for each value that differs; many rows that say the same become one."""
-    cells = [(_title(diff), row) for diff in told for row in _rows(diff)]
-    if not cells:
+    rows = [(diff, row) for diff in diffs for row in _rows(diff)]
+    if not rows:
         return
     yield TABLE_HEAD
-    if len(cells) <= ROWS_APART:
-        for title, row in cells:
-            yield f"| {title} | {' | '.join(row)} |"
-        return
-    groups: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-    for title, (*same, cause) in cells:
-        groups.setdefault(tuple(same), []).append((title, cause))
-    for group, members in groups.items():
-        title, cause = members[0]
-        more = f" and {len(members) - 1:,} more" if len(members) > 1 else ""
-        others = " and others" if len({other for _, other in members}) > 1 else ""
-        yield f"| {title}{more} | {' | '.join(group)} | {cause}{others} |"
+    groups: dict[tuple[str, ...], list[tuple[ProfileDiff, str]]] = {}
+    for number, (diff, (cause, *cells)) in enumerate(rows):
+        apart = () if len(rows) > ROWS_APART else (str(number),)
+        groups.setdefault((*cells, *apart), []).append((diff, cause))
+    above: list[int] = []
+    for (change, before, after, impact, *_), members in groups.items():
+        ids, causes = (
+            [id(diff) for diff, _ in members],
+            dict.fromkeys(cause for _, cause in members),
+        )
+        name = "" if ids == above else _names([diff for diff, _ in members])
+        above = ids  # a profile is named once for all its rows
+        cause = next(iter(causes)) + (" and others" if len(causes) > 1 else "")
+        yield f"| {name} | {change}{NEW_LINE}{cause} | {before} | {after} | {impact} |"
 
 
-def _title(diff: ProfileDiff) -> str:
-    """The profile, and the name it had before."""
-    name = diff.file_before
-    before = f" (before: {_name(name, is_cell=True)})" if name is not None else ""
-    return _name(diff.title, is_cell=True) + before
+def _names(diffs: Sequence[ProfileDiff]) -> str:
+    """The profile, the name it had before, and its impact where no change alone has that."""
+    diff, more = diffs[0], len(diffs) - 1
+    title = _name(diff.title, is_cell=True)
+    if diff.file_before is not None:
+        title += f" (before: {_name(diff.file_before, is_cell=True)})"
+    if more:
+        return f"{title} and {more:,} more"
+    is_in_rows = not diff.changes or diff.impact in {change.impact for change in diff.changes}
+    return title if is_in_rows else f"{title}{NEW_LINE}{_impact(told.impact_label(diff))}"
 
 
 def _rows(diff: ProfileDiff) -> Iterator[tuple[str, ...]]:
-    """Change, before, after, impact, cause; of what has no changes one row that says what it is."""
+    """Cause, change, before, after, impact; of what has no changes one row that says what it is."""
+    impact = _impact(told.impact_label(diff))
     if not diff.changes:
-        yield (
-            wording.status_text(diff),
-            "",
-            "",
-            _impact(diff.impact),
-            _name(diff.file, is_cell=True),
-        )
+        yield _name(diff.file, is_cell=True), wording.status_text(diff), "", "", impact
     for change in diff.changes:
-        texts = value_texts(change)
-        before, after = (code(text, is_cell=True) for text in texts)
+        sides = zip(value_texts(change), (change.before, change.after), strict=True)
+        # What is not there is no value: plain words tell it from one that is called so.
+        before, after = (
+            wording.ABSENT if item is None else code(text, is_cell=True) for text, item in sides
+        )
         if before == after:
-            after = code(texts[1] + ALIKE, is_cell=True)
+            after = code(value_texts(change)[1] + ALIKE, is_cell=True)
         cause = _sentence(wording.cause(change), is_cell=True)
-        yield _name(change.key, is_cell=True), before, after, _impact(change.impact), cause
+        yield cause, _name(change.key, is_cell=True), before, after, _impact(change.impact.label)
 
 
-def _impact(impact: Impact) -> str:
-    return impact.label if impact <= Impact.RESTART else f"**{impact.label}**"
+def _impact(label: str) -> str:
+    return label if label in QUIET else f"**{label}**"
 
 
-def _findings(told: Sequence[ProfileDiff]) -> Iterator[str]:
-    """What appeared, worst first, and what is gone; the same one of several profiles once."""
+def _findings(diffs: Sequence[ProfileDiff]) -> Iterator[str]:
+    """What is there now, worst first, and what is gone; the same one of several profiles once."""
+    groups: dict[tuple[told.FindingKind, Finding], tuple[Finding, dict[str, None]]] = {}
+    for diff in diffs:
+        for kind, finding in told.findings(diff):
+            said = replace(finding, place=Place(""))  # where it stands may differ
+            groups.setdefault((kind, said), (finding, {}))[1][diff.title] = None
     order = ("error", "warning", "note")
-    for sign, kind in (("appeared", "new"), ("gone", "gone")):
-        titles: dict[Finding, list[str]] = {}
-        for diff in told:
-            for finding in diff.appeared if sign == "appeared" else diff.gone:
-                titles.setdefault(finding, []).append(diff.title)
-        for finding in sorted(titles, key=lambda item: order.index(item.severity)):
-            yield _finding(finding, kind, titles[finding])
+    for kind, said in sorted(
+        groups, key=lambda item: (item[0] == "gone", order.index(item[1].severity))
+    ):
+        finding, titles = groups[kind, said]
+        yield _finding(finding, kind, list(titles) if len(diffs) > 1 else ())
 
 
 def _finding(finding: Finding, kind: str, titles: Sequence[str] = ()) -> str:
@@ -157,12 +162,12 @@ def _finding(finding: Finding, kind: str, titles: Sequence[str] = ()) -> str:
     return f"- {kind}: {told}{where}{')' if titles else ''}{f'. Fix: {fix}' if fix else ''}"
 
 
-def _notes(comparison: Comparison, told: Sequence[ProfileDiff]) -> Iterator[str]:
+def _notes(comparison: Comparison, diffs: Sequence[ProfileDiff]) -> Iterator[str]:
     """What the comparison rests on, and what was noted of profiles; the same note once."""
     for note in comparison.notes:
         yield f"- note: {_sentence(note)}"
     titles: dict[str, list[str]] = {}
-    for diff in told:
+    for diff in diffs:
         for note in diff.notes:
             titles.setdefault(note, []).append(diff.title)
     for note, names in titles.items():
@@ -170,14 +175,16 @@ def _notes(comparison: Comparison, told: Sequence[ProfileDiff]) -> Iterator[str]
         yield f"- {_name(names[0])}{more}: {_sentence(note)}"
 
 
-def _effects(told: Sequence[ProfileDiff]) -> Iterator[str]:
-    """Memory, ceiling, artifact, image and cost of each, as a table with its head first."""
-    lines = [(diff.title, effect) for diff in told for effect in wording.effects(diff)]
-    if lines:
-        yield "| profile | effect | before and after |\n| --- | --- | --- |"
-    for title, (label, text) in lines:
-        told_cell = _sentence(text, is_cell=True)
-        yield f"| {_name(title, is_cell=True)} | {sentence(label, is_cell=True)} | {told_cell} |"
+def _effects(diffs: Sequence[ProfileDiff]) -> Iterator[str]:
+    """Memory, ceiling, artifact, image and cost where they differ, as a table, its head first."""
+    told_of = [(diff, effects) for diff in diffs if (effects := told.effects(diff))]
+    if told_of:
+        yield EFFECTS_HEAD
+    for diff, effects in told_of:
+        names = chain([_name(diff.title, is_cell=True)], repeat(""))
+        for name, (label, text) in zip(names, effects, strict=False):
+            moved = _sentence(text, is_cell=True)
+            yield f"| {name} | {sentence(label, is_cell=True)} | {moved} |"
 
 
 def _unread(comparison: Comparison) -> Iterator[str]:
@@ -192,9 +199,9 @@ def _unread(comparison: Comparison) -> Iterator[str]:
         yield f"- {_name(unread.name)} in {_name(side)}: its {missing}{why}"
 
 
-def _rendered(comparison: Comparison, told: Sequence[ProfileDiff], *, is_open: bool) -> Section:
+def _rendered(comparison: Comparison, shown: Sequence[ProfileDiff], *, is_open: bool) -> Section:
     """A closed block for each diff of rendered lines, or of a file as text."""
-    diffs = [diff for diff in told if diff.rendered or not is_open]
+    diffs = [diff for diff in shown if diff.rendered or not is_open]
     texts = [unread for unread in comparison.unread if unread.text_diff]
     items, size = [], 0
     for block in chain(
@@ -216,7 +223,7 @@ def _rendered(comparison: Comparison, told: Sequence[ProfileDiff], *, is_open: b
 
 
 def _block(diff: ProfileDiff, *, is_open: bool) -> str:
-    effects = () if is_open else wording.effects(diff)
+    effects = () if is_open else told.effects(diff)
     listed = (f"- {code(label)}: {_sentence(text)}" for label, text in effects)
     parts = ["\n".join(listed)]
     parts.append(_lines(diff.rendered) if diff.rendered else "It renders what it rendered before.")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lmi_deployer.diffing import side_by_side, wording
+from lmi_deployer.diffing import side_by_side, told, wording
 from lmi_deployer.diffing.comparison import Comparison, ProfileDiff, Unread
 from lmi_deployer.diffing.page_lines import IMPACT_COLORS, LEAST_WIDTH, cut, filled, seen
 from lmi_deployer.diffing.value_lines import NARROW, value_lines
@@ -14,10 +14,13 @@ from lmi_deployer.paint import Paint, plain
 
 WIDE = 140
 """Columns from which both sides stand beside each other."""
+HEADING_COLUMNS = 120
+"""An impact stands no further to the right, so that the eye finds it from the name."""
 LABEL_COLUMNS = 16
 LONGEST_SENTENCE = 1000
 BAR_COLUMNS = 56
 MARGIN, DEEPER = "  ", "    "
+SIGNS: dict[told.FindingKind, str] = {"new": "+", "still": "=", "gone": "-"}
 SEVERITY_COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
@@ -48,17 +51,12 @@ def text(
     page = _Page(paint=paint, width=width, is_wide=is_wide, show_all=show_all)
     blocks = [
         _head(comparison, page),
-        *(_profile(diff, page) for diff in comparison.profiles if _is_told(diff)),
+        *(_profile(diff, page) for diff in told.told(comparison)),
         _equal(comparison, page) if show_all else [],
         *(_unread(unread, comparison, page) for unread in comparison.unread),
         _totals(comparison, page),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
-
-
-def _is_told(diff: ProfileDiff) -> bool:
-    """Whether it gets a block of its own, not only a place in the count of what is equal."""
-    return diff.status != "equal" or bool(diff.appeared or diff.gone)
 
 
 def _head(comparison: Comparison, page: _Page) -> list[str]:
@@ -74,26 +72,27 @@ def _head(comparison: Comparison, page: _Page) -> list[str]:
 
 def _profile(diff: ProfileDiff, page: _Page) -> list[str]:
     """One hardware profile: what changed, what that does, and what it renders to."""
-    effects = wording.effects(diff)
+    effects = told.effects(diff)
     is_beside = page.is_wide and page.width >= NARROW
     lines = list(_heading(diff, page))
     lines += value_lines(diff.changes, diff.impact, page.width, page.paint, is_wide=is_beside)
     if effects:
         lines.append(f"{MARGIN}effects")
-    for label, told in effects:
+    for label, moved in effects:
         first = f"{DEEPER}{label:<{LABEL_COLUMNS}}  "
         if page.width < NARROW:
             lines += filled(
-                f"{label}: {seen(told)}", page.width, first=DEEPER, rest=DEEPER + MARGIN
+                f"{label}: {seen(moved)}", page.width, first=DEEPER, rest=DEEPER + MARGIN
             )
         else:
-            lines += filled(seen(told), page.width, first=first)
-        if label == "memory per GPU":
+            lines += filled(seen(moved), page.width, first=first)
+        if label == told.MEMORY:
             lines += _bars(diff, page)
-    if diff.appeared or diff.gone:
-        lines.append(f"{MARGIN}findings")
-    lines += _findings(diff.appeared, "+", page)
-    lines += _findings(diff.gone, "-", page)
+    findings = [
+        line for kind, item in told.findings(diff) for line in _finding(item, SIGNS[kind], page)
+    ]
+    if findings:
+        lines += [f"{MARGIN}findings", *findings]
     if diff.rendered:
         lines += [f"{MARGIN}serving.properties", *_diff_lines(diff.rendered, page)]
     for note in diff.notes:
@@ -113,9 +112,10 @@ def _heading(diff: ProfileDiff, page: _Page) -> Iterator[str]:
 
 def _between(title: str, name: str, label: str, color: str, page: _Page) -> Iterator[str]:
     """Title, name and label on one line where they fit, else one under the other."""
-    left = f"{title}    {name}"
-    if len(left) + len(label) + len(DEEPER) <= page.width:
-        yield left + " " * (page.width - len(left) - len(label)) + page.paint(label, color)
+    left, shortest = f"{title}    {name}", len(DEEPER) + len(label)
+    if len(left) + shortest <= page.width:
+        end = max(min(page.width, HEADING_COLUMNS), len(left) + shortest)
+        yield left + " " * (end - len(left) - len(label)) + page.paint(label, color)
         return
     yield from filled(title, page.width, rest=MARGIN)
     yield from filled(name, page.width, first=MARGIN)
@@ -135,30 +135,29 @@ def _bars(diff: ProfileDiff, page: _Page) -> Iterator[str]:
             yield f"{DEEPER}{MARGIN}{name:<{LABEL_COLUMNS - 2}}  {drawn}"
 
 
-def _findings(findings: Iterable[Finding], sign: str, page: _Page) -> Iterator[str]:
-    """Findings that appeared or are gone, each with its way out below it."""
-    for finding in findings:
-        told = cut(seen(wording.finding_text(finding)), LONGEST_SENTENCE)
-        start, color = f"{finding.severity} {finding.code}", SEVERITY_COLORS[finding.severity]
-        lines = filled(told, page.width, first=f"{DEEPER}{sign} ")
-        lines[0] = lines[0].replace(start, page.paint(start, color), 1)
-        yield from lines
-        if finding.fix is not None and sign != "-":
-            fix = cut(seen(wording.fix_text(finding)), LONGEST_SENTENCE)
-            yield from filled(fix, page.width, first=f"{DEEPER}  fix: ")
+def _finding(finding: Finding, sign: str, page: _Page) -> Iterator[str]:
+    """A finding; of one that is there, the way out below it."""
+    start, color = f"{finding.severity} {finding.code}", SEVERITY_COLORS[finding.severity]
+    lines = filled(_sentence(wording.finding_text(finding)), page.width, first=f"{DEEPER}{sign} ")
+    lines[0] = lines[0].replace(start, page.paint(start, color), 1)
+    yield from lines
+    if finding.fix is not None and sign != SIGNS["gone"]:
+        fix = _sentence(wording.fix_text(finding))
+        yield from filled(fix, page.width, first=f"{DEEPER}  fix: ")
 
 
 def _diff_lines(lines: Sequence[str], page: _Page) -> Iterator[str]:
-    form = side_by_side.beside if page.is_wide else side_by_side.unified
+    has_both = {"-", "+"} <= {line[:1] for line in lines}
+    form = side_by_side.beside if page.is_wide and has_both else side_by_side.unified
     return form(lines, page.width, page.paint)
 
 
 def _equal(comparison: Comparison, page: _Page) -> list[str]:
     lines = []
     for diff in comparison.profiles:
-        if not _is_told(diff):
-            told = f"{diff.title}    {'; '.join((wording.status_text(diff), *diff.notes))}"
-            lines += filled(_sentence(told), page.width, rest=DEEPER)
+        if diff.status == "equal":
+            line = f"{diff.title}    {'; '.join((wording.status_text(diff), *diff.notes))}"
+            lines += filled(_sentence(line), page.width, rest=DEEPER)
     return lines
 
 
@@ -166,7 +165,8 @@ def _unread(unread: Unread, comparison: Comparison, page: _Page) -> list[str]:
     """What could not be read: why, what is not known because of it, and what there is."""
     side = comparison.before if unread.side == "before" else comparison.after
     lines = list(_between(seen(unread.name), f"in {seen(side)}", "NOT COMPARED", "red", page))
-    lines += _findings(unread.findings, "!", page)
+    for finding in unread.findings:
+        lines += _finding(finding, "!", page)
     missing = "values, impact, memory, cost, image and findings are not compared"
     rest = "; as text it differs so:" if unread.text_diff else ", and no text of it can be shown"
     lines += filled(f"its {missing}{rest}", page.width, first=MARGIN)
@@ -177,14 +177,12 @@ def _totals(comparison: Comparison, page: _Page) -> list[str]:
     """The last line: how many of what, the worst impact, and the cost."""
     if not comparison.is_changed:
         return filled(wording.totals(comparison), page.width, rest=MARGIN)
-    label = wording.impact_title(comparison.impact)
-    cost = wording.cost_change(comparison.usd_per_hour_delta)
-    if comparison.unread:
-        cost += " for what could be read"
-    lines = filled(f"{wording.totals(comparison)}; {label}; {cost}", page.width, rest=MARGIN)
+    label = told.impact_title(comparison)
+    line = f"{wording.totals(comparison)}; {label}; {told.cost(comparison)}"
+    lines = filled(line, page.width, rest=MARGIN)
     shown = page.paint(label, IMPACT_COLORS[comparison.impact])
     return [line.replace(f"; {label};", f"; {shown};") for line in lines]
 
 
-def _sentence(told: str) -> str:
-    return cut(seen(told), LONGEST_SENTENCE)
+def _sentence(text: str) -> str:
+    return cut(seen(text), LONGEST_SENTENCE)

@@ -22,6 +22,17 @@ def written_cause(before: Item | None, after: Item | None) -> Cause | None:
     return None if found is None else _CAUSES[found]
 
 
+def is_input_changed(before: Item | None, after: Item | None) -> bool:
+    """Whether somebody wrote a value that differs, or an `auto` that is on one side only.
+
+    An answer has a place where a line leaves it open; `auto` can mean another than no line at all.
+    """
+    if written_cause(before, after) is not None:
+        return True
+    places = [item.place for item in (before, after) if item is not None and item.place is not None]
+    return len(places) == 1
+
+
 def answer_cause(*, is_input_changed: bool) -> Cause:
     """The cause of a value that nobody wrote.
 

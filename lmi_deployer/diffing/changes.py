@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from lmi_deployer.diffing.causes import answer_cause, place_of, written_cause
+from lmi_deployer.diffing.causes import answer_cause, is_input_changed, place_of, written_cause
 from lmi_deployer.diffing.comparison import Cause, Change
 from lmi_deployer.diffing.deployed_changes import Sides, sides_of
 from lmi_deployer.diffing.hiding import hidden_item, hidden_place
-from lmi_deployer.diffing.snapshot import Item, Snapshot
+from lmi_deployer.diffing.snapshot import INSTANCES, RUNNING_INSTANCES, Item, Snapshot
 from lmi_deployer.impact import Part, impact_of
 from lmi_deployer.render import as_text
 from lmi_deployer.secrets import redacted
@@ -28,15 +28,16 @@ def changes_of(
     template, other weights under the same name) is told as it is deployed.
     """
     is_decided = before.is_decided and after.is_decided
-    found = dict(_values(before, after)) if is_decided else {}
+    found = dict(_values(before, after) if is_decided else _scaled(before, after))
     reached = frozenset[Part]().union(*(_reached(sides) for sides in found.values()))
     for part in names:
         if part not in reached:
             found.update(sides_of(part, names[part], before, after))
-    is_input_changed = before.title != after.title or any(map(_is_written, found.values()))
+    has_other_inputs = before.title != after.title
+    has_other_inputs |= any(is_input_changed(*sides) for sides in found.values())
     changes = []
     for key, sides in found.items():
-        cause: Cause = written_cause(*sides) or answer_cause(is_input_changed=is_input_changed)
+        cause: Cause = written_cause(*sides) or answer_cause(is_input_changed=has_other_inputs)
         change = Change(
             key=redacted(key),
             before=hidden_item(key, sides[0]),
@@ -57,6 +58,14 @@ def _values(before: Snapshot, after: Snapshot) -> Iterator[tuple[str, Sides]]:
             yield key, sides
 
 
+def _scaled(before: Snapshot, after: Snapshot) -> Iterator[tuple[str, Sides]]:
+    """The instances that run, where somebody scaled what is live: deploying does not undo it."""
+    sides = before.values.get(RUNNING_INSTANCES), after.values.get(RUNNING_INSTANCES)
+    wanted = before.values.get(INSTANCES), after.values.get(INSTANCES)
+    if sides != (None, None):
+        yield RUNNING_INSTANCES, (sides[0] or wanted[0], sides[1] or wanted[1])
+
+
 def _is_same(before: Item | None, after: Item | None) -> bool:
     if before is None or after is None:
         return before is after
@@ -67,7 +76,3 @@ def _is_same(before: Item | None, after: Item | None) -> bool:
 
 def _reached(sides: Sides) -> frozenset[Part]:
     return frozenset[Part]().union(*(item.reaches for item in sides if item is not None))
-
-
-def _is_written(sides: Sides) -> bool:
-    return written_cause(*sides) is not None

@@ -125,8 +125,9 @@ def _compare_both(pair: Pair, before: Snapshot, after: Snapshot) -> ProfileDiff:
         lines = names.get(Part.FILES, ())
         parts = _parts(before, after)
         changes = changes_of(before, after, names, parts)
-    appeared, gone = findings_delta(before, after)
-    status = _status(before, after, is_same=not (changes or appeared or gone))
+    found = findings_delta(before, after)
+    status = _status(before, after, is_same=not (changes or found.appeared or found.gone))
+    standing = () if status == "equal" else found.standing
     return ProfileDiff(
         profile=redacted(after.profile),
         hardware=redacted(after.hardware),
@@ -137,10 +138,11 @@ def _compare_both(pair: Pair, before: Snapshot, after: Snapshot) -> ProfileDiff:
         changes=changes,
         before=None if status == "equal" else hidden(before),
         after=None if status == "equal" else hidden(after),
-        appeared=tuple(map(hidden_finding, appeared)),
-        gone=tuple(map(hidden_finding, gone)),
+        appeared=tuple(map(hidden_finding, found.appeared)),
+        gone=tuple(map(hidden_finding, found.gone)),
+        standing=tuple(map(hidden_finding, standing)),
         rendered=rendered_delta(before, after, lines),
-        notes=_told(*notes_of_both(before, after, changes), *pair.notes),
+        notes=_told(*notes_of_both(before, after), *pair.notes),
     )
 
 

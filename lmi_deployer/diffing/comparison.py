@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from lmi_deployer.diffing.snapshot import Item, Snapshot
+from lmi_deployer.diffing.snapshot import Cost, Item, Snapshot
 from lmi_deployer.findings import Finding, Place
-from lmi_deployer.impact import Impact
+from lmi_deployer.impact import UNKNOWN, Impact
 
 HOURS_PER_MONTH = 730
 Status = Literal["changed", "equal", "added", "removed", "unknown"]
@@ -59,6 +60,8 @@ class ProfileDiff:
     after: Snapshot | None
     appeared: tuple[Finding, ...] = ()
     gone: tuple[Finding, ...] = ()
+    standing: tuple[Finding, ...] = ()
+    """Errors that were there and still are; not of what is equal."""
     rendered: tuple[str, ...] = ()
     """Lines of a unified diff of serving.properties, without its heading."""
     notes: tuple[str, ...] = ()
@@ -71,10 +74,15 @@ class ProfileDiff:
 
     @property
     def usd_per_hour_delta(self) -> float | None:
-        """What it costs more than before; None where a price is not known.
+        """What it costs more in the end; None where that is not known.
 
-        Without prices it is still 0 where the machines and their number stay as they are.
+        Without prices it is still 0 where the machines and their number stay as they are. What is
+        removed or renamed counts as saved; `usd_per_hour_delta_at_first` is without that.
         """
+        if self.status == "equal":
+            return 0.0
+        if self.status == "unknown" and (self.before is None or self.after is None):
+            return None
         costs = []
         for side in (self.before, self.after):
             if side is None:
@@ -84,6 +92,35 @@ class ProfileDiff:
             else:
                 costs.append(side.cost.usd_per_hour)
         return costs[1] - costs[0]
+
+    @property
+    def usd_per_hour_delta_at_first(self) -> float | None:
+        """What it costs more before `lmi-deploy down`; None where that is not known.
+
+        An endpoint that is removed goes on, and a renamed one costs beside the new one. Nothing is
+        saved by what cannot be deployed.
+        """
+        if self.status == "removed":
+            return 0.0
+        delta = self.usd_per_hour_delta
+        if self.is_renamed:
+            cost = self.after.cost if self.after is not None else None
+            return None if cost is None else cost.usd_per_hour
+        if delta is None:
+            return None
+        return max(delta, 0.0) if self.impact is Impact.INCOMPATIBLE else delta
+
+    @property
+    def is_renamed(self) -> bool:
+        """True where another endpoint is made, and the one before stays."""
+        sides = [side.deployed for side in (self.before, self.after) if side is not None]
+        names = {deployed.endpoint for deployed in sides if deployed is not None}
+        return len(names) > 1 and UNKNOWN not in names
+
+    @property
+    def leaves_endpoint(self) -> bool:
+        """True where an endpoint costs, where it is deployed, until `lmi-deploy down`."""
+        return self.status == "removed" or self.is_renamed
 
 
 def has_same_machines(before: Snapshot | None, after: Snapshot | None) -> bool:
@@ -140,6 +177,30 @@ class Comparison:
 
     @property
     def usd_per_hour_delta(self) -> float | None:
-        """What all of them cost more than before; None where one of them is not known."""
-        deltas = [item.usd_per_hour_delta for item in self.profiles]
-        return None if None in deltas else sum(delta for delta in deltas if delta is not None)
+        """What all of them cost more in the end; None where one of them is not known."""
+        return _sum(item.usd_per_hour_delta for item in self.profiles)
+
+    @property
+    def usd_per_hour_delta_at_first(self) -> float | None:
+        """What all of them cost more before `lmi-deploy down`; None where one is not known."""
+        return _sum(item.usd_per_hour_delta_at_first for item in self.profiles)
+
+    @property
+    def costs(self) -> tuple[Cost, ...]:
+        """What the sums are made from: both sides of all that does not cost what it did."""
+        moved = (
+            item
+            for item in self.profiles
+            if item.usd_per_hour_delta or item.usd_per_hour_delta_at_first
+        )
+        sides = (side for item in moved for side in (item.before, item.after))
+        return tuple(side.cost for side in sides if side is not None and side.cost is not None)
+
+
+def _sum(deltas: Iterable[float | None]) -> float | None:
+    known = []
+    for delta in deltas:
+        if delta is None:
+            return None
+        known.append(delta)
+    return sum(known)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from lmi_deployer.diffing.snapshot import Item, Snapshot
-from lmi_deployer.impact import UNKNOWN, Deployed, Part, changed_names
+from lmi_deployer.impact import CACHED_ENGINE, UNKNOWN, Deployed, Part, changed_names
 from lmi_deployer.render import PROPERTIES_FILE, as_text
 
 Sides = tuple[Item | None, Item | None]
@@ -52,39 +52,66 @@ def sides_of(
     assert after.deployed is not None
     for name in names:
         key = f"{PREFIXES[part]}{name}" if part in PREFIXES else part.value
-        texts = _text(before.deployed, part, name), _text(after.deployed, part, name)
+        texts = _texts(before.deployed, after.deployed, part, name)
         yield key, (_item(before, part, key, texts[0]), _item(after, part, key, texts[1]))
 
 
-def _text(deployed: Deployed, part: Part, name: str) -> str | None:
+def _texts(
+    before: Deployed, after: Deployed, part: Part, name: str
+) -> tuple[str | None, str | None]:
+    match part:
+        case Part.FILES if name == CACHED_ENGINE:
+            return before.cached_engine, after.cached_engine
+        case Part.ENGINE:
+            return _engines(before, after)
+        case Part.ENDPOINT:
+            return before.endpoint, after.endpoint
+        case _:
+            return _pairs(before, part).get(name), _pairs(after, part).get(name)
+
+
+def _pairs(deployed: Deployed, part: Part) -> Mapping[str, str]:
     match part:
         case Part.FILES:
-            return (deployed.properties or {}).get(name)
+            return deployed.properties or {}
         case Part.MODEL:
-            return deployed.model.get(name)
+            return deployed.model
         case Part.ENDPOINT_CONFIG:
-            return (deployed.endpoint_config or {}).get(name)
+            return deployed.endpoint_config or {}
         case Part.TAGS:
-            return deployed.tags.get(name)
-        case Part.ENGINE:
-            return _engine(deployed)
-        case Part.ENDPOINT:
-            return deployed.endpoint
+            return deployed.tags
+        case _:
+            return {}
 
 
-def _engine(deployed: Deployed) -> str | None:
-    """What tells one compilation from another, in short."""
+def _engines(before: Deployed, after: Deployed) -> tuple[str | None, str | None]:
+    """What tells one compilation from another: its key, and what else is not as it was."""
+    told = _engine(before), _engine(after)
+    differs = [len(set(texts)) > 1 for texts in zip(*told, strict=True)]
+    shown = [
+        ", ".join(
+            text for index, text in enumerate(texts) if text and (differs[index] or not index)
+        )
+        for texts in told
+    ]
+    return shown[0] or None, shown[1] or None
+
+
+def _engine(deployed: Deployed) -> tuple[str, ...]:
+    """The key, where it is compiled, what may be served instead, its cache, its quality gate."""
     if deployed.engine is None:
-        return None
-    where = "ahead of time" if deployed.is_compiled_ahead else "in the container"
-    parts = [deployed.engine[:SHOWN_CHARACTERS], f"compiled {where}"]
-    if deployed.engine_cache is not None:
-        parts.append(f"cache {deployed.engine_cache}")
-    if deployed.is_engine_ready is not None:
-        parts.append("in the cache" if deployed.is_engine_ready else "not in the cache")
-    if deployed.gate not in {None, UNKNOWN}:
-        parts.append(f"quality gate {str(deployed.gate)[:SHOWN_CHARACTERS]}")
-    return ", ".join(parts)
+        return ("", "", "", "", "", "")
+    ready = {True: "in the cache", False: "not in the cache", None: ""}
+    gate = "" if deployed.gate in {None, UNKNOWN} else str(deployed.gate)
+    cached = "" if deployed.cached_engine is None else deployed.cached_engine[:SHOWN_CHARACTERS]
+    return (
+        deployed.engine[:SHOWN_CHARACTERS],
+        "compiled ahead of time" if deployed.is_compiled_ahead else "compiled in the container",
+        f"unless the cache holds {cached}" if cached else "",
+        f"cache {deployed.engine_cache}" if deployed.engine_cache else "",
+        ready[deployed.is_engine_ready],
+        f"quality gate {gate[:SHOWN_CHARACTERS]}" if gate else "",
+    )
 
 
 def _item(side: Snapshot, part: Part, key: str, text: str | None) -> Item | None:

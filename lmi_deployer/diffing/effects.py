@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from lmi_deployer.diffing.comparison import HOURS_PER_MONTH, ProfileDiff
+from lmi_deployer.diffing.comparison import HOURS_PER_MONTH, Comparison, ProfileDiff
 from lmi_deployer.diffing.snapshot import CompiledArtifact, Cost, Image, MemoryShare, Snapshot
 from lmi_deployer.findings import printable
-from lmi_deployer.impact import UNKNOWN
+from lmi_deployer.impact import UNKNOWN, Impact
 from lmi_deployer.secrets import redacted
 
 KEY_CHARACTERS = 8
 """Of the key of a compiled artifact that are shown."""
 DIGEST_CHARACTERS = len("sha256:") + 12
+_SEVERAL = "prices of "
 _VERDICTS = {"fits": "fits", "tight": "tight", "does_not_fit": "does not fit"}
 
 
@@ -50,7 +51,7 @@ def _memory(diff: ProfileDiff) -> Iterator[tuple[str, str]]:
         used = _sides(diff, *_told(both, _used))
     yield "memory per GPU", f"{used}, {_sides(diff, *_told(both, _verdict))}"
     yield "head-room", f"{_sides(diff, *_told(both, _room))} GiB"
-    yield "batch ceiling", f"{_sides(diff, *_told(both, _ceiling))} sequences of full length"
+    yield "batch ceiling", f"{_sides(diff, *_told(both, _ceiling))} sequences"
 
 
 def _memories(diff: ProfileDiff) -> tuple[MemoryShare | None, MemoryShare | None]:
@@ -94,13 +95,14 @@ def _used(memory: MemoryShare) -> str:
 
 
 def _artifact(diff: ProfileDiff) -> Iterator[tuple[str, str]]:
-    """The engine or checkpoint; where it stays the same, only if the cache was looked into."""
+    """The engine or checkpoint; one that stays the same, if it may be compiled all the same."""
     before, after = (None if side is None else side.artifact for side in (diff.before, diff.after))
     newest = after or before
     if newest is None:
         return
     is_same = before is not None and after is not None and before.identity == after.identity
-    if is_same and newest.is_cached is None and _key(before) == _key(after):
+    is_told = newest.is_cached is not None or diff.impact is Impact.RECOMPILE
+    if is_same and not is_told and _key(before) == _key(after):
         return
     text = _sides(diff, _key(before), _key(after))
     if after is not None and diff.after is not None:
@@ -127,8 +129,8 @@ def _where(artifact: CompiledArtifact, side: Snapshot) -> str:
     if mode is None or mode.value == "jit":
         return "compiled in the container at each start"
     if is_compiled:
-        return "compiled at each start, unless the cache, which was not looked into, holds it"
-    return "used where the cache, which was not looked into, holds it"
+        return "compiled at each start unless the cache holds it, which was not looked into"
+    return "used where the cache holds it, which was not looked into"
 
 
 def _image(diff: ProfileDiff) -> Iterator[tuple[str, str]]:
@@ -147,24 +149,26 @@ def _tag(image: Image) -> str:
 
 def _cost(diff: ProfileDiff) -> Iterator[tuple[str, str]]:
     before, after = (None if side is None else side.cost for side in (diff.before, diff.after))
-    dated = after or before
-    if dated is None:
+    if before is None and after is None:
         yield "cost", "no price is known"
         return
-    as_of = f"{dated.region}, price of {dated.as_of}"
+    as_of = _priced(cost for cost in (before, after) if cost is not None)
     if before and after and _rounded(before) == _rounded(after):
         yield "cost", f"{_hourly(after)}, unchanged ({as_of})"
         return
-    is_comparable = bool(before or diff.before is None) and bool(after or diff.after is None)
-    if not is_comparable:
-        yield "cost", f"{moved(_hourly(before), _hourly(after))} ({as_of})"
-        return
     delta = cost_change(diff.usd_per_hour_delta)
-    yield "cost", f"{moved(_usd(before), _usd(after))} per hour, {delta} ({as_of})"
+    if diff.status == "removed":
+        yield "cost", f"{delta}, once its endpoint is down ({as_of})"
+    elif diff.status == "added":
+        yield "cost", f"{delta} ({as_of})"
+    elif before is None or after is None:
+        yield "cost", f"{moved(_hourly(before), _hourly(after))} ({as_of})"
+    else:
+        yield "cost", f"{_usd(before)} -> {_usd(after)} per hour: {delta} ({as_of})"
 
 
-def _usd(cost: Cost | None) -> str:
-    return f"${0.0 if cost is None else cost.usd_per_hour:,.2f}"
+def _usd(cost: Cost) -> str:
+    return f"${cost.usd_per_hour:,.2f}"
 
 
 def _hourly(cost: Cost | None) -> str:
@@ -181,9 +185,48 @@ def cost_change(usd_per_hour: float | None) -> str:
         return "cost unknown"
     if round(usd_per_hour, 2) == 0:
         return "cost unchanged"
-    sign, size = ("-" if usd_per_hour < 0 else "+"), abs(usd_per_hour)
-    monthly = f"{sign}${size * HOURS_PER_MONTH:,.0f} per {HOURS_PER_MONTH} hours"
-    return f"{sign}${size:,.2f} per hour, {monthly}"
+    monthly = _signed(usd_per_hour * HOURS_PER_MONTH, 0)
+    return f"{_signed(usd_per_hour)} per hour, {monthly} per {HOURS_PER_MONTH} hours"
+
+
+def _signed(usd: float, decimals: int = 2) -> str:
+    return f"{'-' if usd < 0 else '+'}${abs(usd):,.{decimals}f}"
+
+
+def total_cost(comparison: Comparison) -> str:
+    """What everything costs more in the end, and before that where it is another sum."""
+    delta, at_first = comparison.usd_per_hour_delta, comparison.usd_per_hour_delta_at_first
+    change = cost_change(delta)
+    if delta is None or at_first is None:
+        return change
+    if round(delta, 2) == round(at_first, 2):
+        return change + price_lists(comparison)
+    is_left = any(diff.leaves_endpoint for diff in comparison.profiles)
+    end = "once the old endpoints are down" if is_left else "if all of it can be deployed"
+    until = "unchanged" if round(at_first, 2) == 0 else f"{_signed(at_first)} per hour"
+    return f"{change} {end}, {until} until then{price_lists(comparison)}"
+
+
+def price_lists(comparison: Comparison) -> str:
+    """What a sum of prices of several days or regions says of itself; nothing for one of one."""
+    shown = _priced(comparison.costs) if comparison.costs else ""
+    return f" ({shown})" if shown.startswith(_SEVERAL) else ""
+
+
+def _priced(costs: Iterable[Cost]) -> str:
+    """`us-east-1, price of 2025-01-26`; of several, each region with its first and last day."""
+    days: dict[str, set[str]] = {}
+    for cost in costs:
+        days.setdefault(cost.region, set()).add(cost.as_of)
+    if len(days) == 1 and len(*days.values()) == 1:
+        ((region, (day,)),) = days.items()
+        return f"{region}, price of {day}"
+    spans = (_span(region, min(found), max(found)) for region, found in sorted(days.items()))
+    return _SEVERAL + ", ".join(spans)
+
+
+def _span(region: str, first: str, last: str) -> str:
+    return f"{region} of {first}" if first == last else f"{region} from {first} to {last}"
 
 
 def moved(before: str | None, after: str | None) -> str:

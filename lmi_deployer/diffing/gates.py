@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lmi_deployer.diffing.comparison import Comparison, ProfileDiff
-from lmi_deployer.diffing.effects import cost_change
+from lmi_deployer.diffing.effects import cost_change, price_lists
 from lmi_deployer.diffing.wording import listed
 from lmi_deployer.errors import GateError
 from lmi_deployer.impact import Impact
+
+_READ = "make both sides readable; `lmi-deploy validate` says what is wrong"
+_AND = "\n  and: "
+"""Between two problems of one error."""
 
 
 def check_gates(
@@ -23,10 +27,14 @@ def check_gates(
         failed.append(fail_on(comparison, fail_on_impact))
     if max_usd_per_hour is not None:
         failed.append(max_cost_increase(comparison, max_usd_per_hour))
-    problems = [error.problem for error in failed if error is not None]
-    if problems:
-        fixes = [error.fix for error in failed if error is not None and error.fix is not None]
-        raise GateError("\n".join(problems), fix="; ".join(dict.fromkeys(fixes)) or None)
+    errors = [error for error in failed if error is not None]
+    if errors:
+        fixes = [error.fix for error in errors if error.fix is not None]
+        raise _failed([error.problem for error in errors], fixes)
+
+
+def _failed(problems: Sequence[str], fixes: Sequence[str]) -> GateError:
+    return GateError(_AND.join(problems), fix="; ".join(dict.fromkeys(fixes)))
 
 
 def fail_on(comparison: Comparison, impact: Impact) -> GateError | None:
@@ -38,48 +46,58 @@ def fail_on(comparison: Comparison, impact: Impact) -> GateError | None:
         diff for diff in comparison.profiles if diff.status != "equal" and diff.impact >= impact
     ]
     unseen = [*_unknown(comparison, but=worse), *(item.name for item in comparison.unread)]
-    problems = []
+    problems, fixes = [], []
     if worse:
         named = listed(f"{diff.title} ({diff.impact.label})" for diff in worse)
         problems.append(f"impact {impact.label} or worse: {named}")
+        fixes.append("a change that does less, or a higher --fail-on")
     if unseen:
         problems.append(f"cannot be compared, so its impact is not known: {listed(unseen)}")
-    if not problems:
-        return None
-    fix = "a change that does less, or a higher --fail-on" if worse else _READ
-    return GateError("\n".join(problems), fix=fix)
+        fixes.append(_READ)
+    return _failed(problems, fixes) if problems else None
 
 
-_READ = "make both sides readable; `lmi-deploy validate` says what is wrong"
-
-
-def _unknown(comparison: Comparison, but: list[ProfileDiff]) -> Iterator[str]:
+def _unknown(comparison: Comparison, but: Sequence[ProfileDiff]) -> Iterator[str]:
     for diff in comparison.profiles:
         if diff.status == "unknown" and diff not in but:
             yield diff.title
 
 
 def max_cost_increase(comparison: Comparison, usd_per_hour: float) -> GateError | None:
-    """An error where everything together costs more by over `usd_per_hour`, or may do so."""
-    unpriced = [diff.title for diff in comparison.profiles if diff.usd_per_hour_delta is None]
-    unread = [item.name for item in comparison.unread]
+    """An error where everything together costs more by over `usd_per_hour`, or may do so.
+
+    Counted is what it costs before `lmi-deploy down`: what is removed or renamed, and what cannot
+    be deployed, saves nothing that could pay for something else.
+    """
+    unpriced = [diff for diff in comparison.profiles if diff.usd_per_hour_delta_at_first is None]
+    undecided = [diff.title for diff in unpriced if diff.status == "unknown"]
+    unread = [*undecided, *(item.name for item in comparison.unread)]
+    problems, fixes = [], []
     if unread:
-        return GateError(
-            f"cannot be read, so what it costs is not known: {listed(unread)}", fix=_READ
-        )
-    if unpriced:
-        return GateError(
-            f"no price is known, so neither is the increase of costs: {listed(unpriced)}",
-            fix="--region with one that has prices, or `lmi-deploy catalog refresh`",
-        )
-    delta = comparison.usd_per_hour_delta or 0.0
+        problems.append(f"cannot be compared, so what it costs is not known: {listed(unread)}")
+        fixes.append(_READ)
+    if len(unpriced) > len(undecided):
+        named = listed(diff.title for diff in unpriced if diff.status != "unknown")
+        problems.append(f"no price is known, so neither is the increase of costs: {named}")
+        fixes.append("--region with one that has prices, or `lmi-deploy catalog refresh`")
+    if problems:
+        return _failed(problems, fixes)
+    delta = comparison.usd_per_hour_delta_at_first or 0.0
     if round(delta - usd_per_hour, 4) <= 0:
         return None
-    dearer = [(diff.usd_per_hour_delta or 0.0, diff.title) for diff in comparison.profiles]
-    dearer = sorted((item for item in dearer if item[0] > 0), reverse=True)
-    named = listed(f"{title} (+${more:,.2f})" for more, title in dearer)
+    rise = f"costs rise by {cost_change(delta)}{price_lists(comparison)}"
+    limit = f"over the limit of +${usd_per_hour:,.2f} per hour"
     return GateError(
-        f"costs {cost_change(delta)}, and at most +${usd_per_hour:,.2f} per hour is allowed: "
-        f"{named}",
+        f"{rise}, {limit}: {_dearer(comparison)}",
         fix="smaller or fewer machines, or a higher --max-cost-increase",
     )
+
+
+def _dearer(comparison: Comparison) -> str:
+    """What costs more, the dearest first; and why a saving does not count."""
+    costs = [(diff.usd_per_hour_delta_at_first or 0.0, diff.title) for diff in comparison.profiles]
+    dearer = sorted((item for item in costs if item[0] > 0), reverse=True)
+    named = listed(f"{title} (+${more:,.2f})" for more, title in dearer)
+    if any(diff.leaves_endpoint for diff in comparison.profiles):
+        named += "; what is removed or renamed costs until `lmi-deploy down`"
+    return named

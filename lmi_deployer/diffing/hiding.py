@@ -79,9 +79,12 @@ def _hidden_values(values: Mapping[str, Item]) -> Mapping[str, Item]:
 def _hidden_deployed(deployed: Deployed) -> Deployed:
     return replace(
         deployed,
-        properties=None if deployed.properties is None else _hidden_pairs(deployed.properties),
+        endpoint=redacted(deployed.endpoint),
+        properties=deployed.properties and _hidden_pairs(deployed.properties),
         model=_hidden_pairs(deployed.model),
+        endpoint_config=deployed.endpoint_config and _hidden_pairs(deployed.endpoint_config),
         tags=_hidden_pairs(deployed.tags),
+        engine_cache=deployed.engine_cache and redacted(deployed.engine_cache),
     )
 
 

@@ -7,7 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lmi_deployer import prices
-from lmi_deployer.diffing.snapshot import CompiledArtifact, Cost, Image, Snapshot
+from lmi_deployer.diffing.snapshot import (
+    RUNNING_INSTANCES,
+    CompiledArtifact,
+    Cost,
+    Image,
+    Item,
+    Snapshot,
+)
 from lmi_deployer.impact import UNKNOWN, Deployed
 from lmi_deployer.profile import RESERVED_TAGS
 
@@ -27,12 +34,23 @@ def live_snapshot(looked: Looked, wanted: Snapshot, region: str) -> Snapshot | N
         profile=wanted.profile,
         hardware=wanted.hardware,
         file=looked.name,
+        values=_scaled(looked),
         deployed=deployed,
         artifact=_artifact(deployed, wanted),
         cost=cost_of(looked, region),
         image=image_of(looked),
         is_decided=False,
     )
+
+
+def _scaled(looked: Looked) -> dict[str, Item]:
+    """The instances that run, where somebody has scaled the endpoint since it was deployed."""
+    running = instances_of(looked)
+    said = looked.live.variant.get("InitialInstanceCount") if looked.live else None
+    if running is None or said is None or running == said:
+        return {}
+    reason = "scaled since it was deployed"
+    return {RUNNING_INSTANCES: Item(value=running, source="deployed", reason=reason)}
 
 
 def deployed_as(looked: Looked, wanted: Deployed | None) -> Deployed:

@@ -1,7 +1,7 @@
 """Which file of one side is which of the other, where some have got other names.
 
-By path; of the rest by content, then by the name of the profile, then by how much they share, as
-git does it.
+By path, unless the profile there went to another file; of the rest by content, then by the name of
+the profile, then by how much they share, as git does it.
 """
 
 from __future__ import annotations
@@ -39,23 +39,56 @@ def match(
     text_after: Callable[[Entry], str | None],
 ) -> Matched:
     """The files of two sides, paired. The texts are None for what cannot be read."""
-    both = before.keys() & after.keys()
-    same = tuple((before[key], after[key]) for key in sorted(both) if _is_same(before, after, key))
-    pairs: list[FilePair] = [
-        (before[key], after[key]) for key in both if not _is_same(before, after, key)
-    ]
-    gone = [before[key] for key in sorted(before.keys() - both)]
-    new = [after[key] for key in sorted(after.keys() - both)]
+    both = sorted(before.keys() & after.keys())
+    same = tuple((before[key], after[key]) for key in both if before[key].is_same(after[key]))
+    kept = [(before[key], after[key]) for key in both if not before[key].is_same(after[key])]
+    gone = [before[key] for key in sorted(before.keys() - after.keys())]
+    new = [after[key] for key in sorted(after.keys() - before.keys())]
+    swapped = _swapped(kept, gone, new, text_before, text_after)
+    pairs: list[FilePair] = [*swapped]
+    gone, new = _rest(gone, new, swapped)
+    taken = {id(entry) for pair in swapped for entry in pair}
+    for earlier, later in kept:
+        if not taken & {id(earlier), id(later)}:
+            pairs.append((earlier, later))
+            continue
+        gone += [] if id(earlier) in taken else [earlier]
+        new += [] if id(later) in taken else [later]
     renamed = _renamed(gone, new, text_before, text_after) if gone and new else []
     pairs += renamed
-    moved = {entry.key for pair in renamed for entry in pair}
-    pairs += [(entry, None) for entry in gone if entry.key not in moved]
-    pairs += [(None, entry) for entry in new if entry.key not in moved]
+    gone, new = _rest(gone, new, renamed)
+    pairs += [(entry, None) for entry in gone]
+    pairs += [(None, entry) for entry in new]
     return Matched(same=same, pairs=tuple(sorted(pairs, key=path_of)))
 
 
-def _is_same(before: Mapping[str, Entry], after: Mapping[str, Entry], key: str) -> bool:
-    return before[key].is_same(after[key])
+def _swapped(
+    kept: Sequence[tuple[Entry, Entry]],
+    gone: Sequence[Entry],
+    new: Sequence[Entry],
+    text_before: Callable[[Entry], str | None],
+    text_after: Callable[[Entry], str | None],
+) -> list[tuple[Entry, Entry]]:
+    """Profiles that went from one file to another while something else took the path of theirs.
+
+    Their name is what they deploy as, wherever they stand; a path is not.
+    """
+    texts_before = {entry.key: text_before(entry) or "" for entry, _ in kept}
+    texts_after = {entry.key: text_after(entry) or "" for _, entry in kept}
+    other = [
+        pair
+        for pair in kept
+        if _name_in(texts_before[pair[0].key]) != _name_in(texts_after[pair[1].key])
+    ]
+    if not other or len(other) + len(gone) + len(new) < 2:  # noqa: PLR2004 - nowhere to go
+        return []
+    texts_before |= {entry.key: text_before(entry) or "" for entry in gone}
+    texts_after |= {entry.key: text_after(entry) or "" for entry in new}
+    earlier = [*gone, *(pair[0] for pair in other)]
+    later = [*new, *(pair[1] for pair in other)]
+    paths = {entry.key for pair in other for entry in pair}
+    found = _by_name(earlier, later, texts_before, texts_after)
+    return [(one, two) for one, two in found if {one.key, two.key} & paths]
 
 
 def path_of(pair: FilePair) -> str:
@@ -112,13 +145,19 @@ def _by_name(
 
 
 def _unique(entries: Sequence[Entry], texts: Mapping[str, str]) -> dict[str, Entry]:
-    names = {entry.key: _NAME.search(texts[entry.key]) for entry in entries}
-    counts = Counter(match[1] for match in names.values() if match is not None)
+    names = {entry.key: _name_in(texts[entry.key]) for entry in entries}
+    counts = Counter(names.values())
     return {
-        match[1]: entry
+        name: entry
         for entry in entries
-        if (match := names[entry.key]) is not None and counts[match[1]] == 1
+        if (name := names[entry.key]) is not None and counts[name] == 1
     }
+
+
+def _name_in(text: str) -> str | None:
+    """The name of the profile in a text, by its look: the text may be no valid profile."""
+    found = _NAME.search(text)
+    return None if found is None else found[1]
 
 
 def _by_lines(

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from lmi_deployer.diffing.comparison import Change, ProfileDiff, has_same_machines
-from lmi_deployer.diffing.snapshot import Snapshot, Source
+from lmi_deployer.diffing.comparison import ProfileDiff, has_same_machines
+from lmi_deployer.diffing.snapshot import Snapshot
 from lmi_deployer.diffing.wording import listed
 from lmi_deployer.impact import UNKNOWN, Impact
 from lmi_deployer.render import PROPERTIES_FILE
 
 OUTLINE = ("instance_type", "backend", "container.version", "model.id")
 """Values that say in one line what a hardware profile is."""
-
-ANSWERS: frozenset[Source] = frozenset({"rule", "catalog"})
-"""Sources of what a profile leaves open."""
 
 
 def notes_of_added(side: Snapshot) -> tuple[str, ...]:
@@ -50,12 +47,12 @@ def _name(side: Snapshot) -> str:
     return listed([side.deployed.endpoint if side.deployed else UNKNOWN])
 
 
-def notes_of_both(before: Snapshot, after: Snapshot, changes: Sequence[Change]) -> tuple[str, ...]:
-    """Renamed endpoints, answers that moved, and what could not be compared."""
+def notes_of_both(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
+    """Renamed endpoints, and what could not be compared."""
     return (
         *_endpoint(before, after),
-        *_answers(changes),
         *_unknown(before, after),
+        *_versions(before, after),
         *_prices(before, after),
     )
 
@@ -65,8 +62,10 @@ def _endpoint(before: Snapshot, after: Snapshot) -> Iterator[str]:
         yield _refused(after, before.title)
     names = {_name(before), _name(after)}
     if len(names) > 1 and UNKNOWN not in names:
-        yield f"endpoint {_name(after)} is a new one beside {_name(before)}, and both cost"
-        yield _stays(before)
+        yield (
+            f"{_name(after)} is a new endpoint; where {_name(before)} is deployed, it stays, and "
+            f"both cost until `lmi-deploy down {_name(before)}`"
+        )
 
 
 def is_taken_over(before: Snapshot, after: Snapshot) -> bool:
@@ -101,26 +100,6 @@ def _refused(side: Snapshot, owner: str) -> str:
     )
 
 
-def _answers(changes: Sequence[Change]) -> Iterator[str]:
-    """What was left to lmi-deploy on both sides, and is answered otherwise now."""
-    moved = [
-        change
-        for change in changes
-        if change.before is not None
-        and change.after is not None
-        and {change.before.source, change.after.source} <= ANSWERS
-    ]
-    by_catalog = [change.key for change in moved if change.cause == "catalog"]
-    by_values = [change.key for change in moved if change.cause == "derived"]
-    if by_catalog:
-        yield (
-            "nobody wrote these, and they moved with the catalog or the version of lmi-deploy: "
-            f"{listed(by_catalog)}"
-        )
-    if by_values:
-        yield f"nobody wrote these, and they follow from the other changes: {listed(by_values)}"
-
-
 def _unknown(before: Snapshot, after: Snapshot) -> Iterator[str]:
     for side, name in ((before, "earlier"), (after, "later")):
         if side.deployed is None:
@@ -129,10 +108,13 @@ def _unknown(before: Snapshot, after: Snapshot) -> Iterator[str]:
         return
     if before.is_decided and after.is_decided:
         return
-    for side, other, name in ((before, after, "earlier"), (after, before, "later")):
-        left_out = listed(_left_out(side, other), most=8)
-        if left_out:
-            yield f"not known on the {name} side, and not compared: {left_out}"
+    left_out = [
+        f"on the {name} side: {names}"
+        for side, other, name in ((before, after, "earlier"), (after, before, "later"))
+        if (names := listed(_left_out(side, other), most=8))
+    ]
+    if left_out:
+        yield f"not known, and not compared, {'; '.join(left_out)}"
     if before.is_decided and not after.is_decided:
         yield "the impact is that of bringing the later side to what the earlier one says"
 
@@ -152,6 +134,14 @@ def _left_out(side: Snapshot, other: Snapshot) -> Iterator[str]:
     yield from (f"model.{name}" for name in sorted(said - mine.model.keys()))
     if mine.engine == UNKNOWN and theirs.engine not in {None, UNKNOWN}:
         yield "what is compiled"
+
+
+def _versions(before: Snapshot, after: Snapshot) -> Iterator[str]:
+    """That one side is of another lmi-deploy, whose rules and catalog may answer otherwise."""
+    versions = before.version, after.version
+    if None not in versions and versions[0] != versions[1]:
+        told = listed([f"lmi-deploy {version}" for version in versions])
+        yield f"decided by {told}: what nobody wrote may differ by that alone"
 
 
 def _prices(before: Snapshot, after: Snapshot) -> Iterator[str]:

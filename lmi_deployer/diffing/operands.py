@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lmi_deployer.errors import InputError
 from lmi_deployer.nearest import nearest
-from lmi_deployer.resources import find_profile, profile_names
+from lmi_deployer.resources import data_folder, find_profile, profile_names
 
 LIVE = "live"
 GIT = "git:"
@@ -31,6 +31,8 @@ class File:
 
     path: Path
     hardware: str | None = None
+    is_shipped: bool = False
+    """True for the name of a profile that comes with lmi-deploy, and is in nobody's repository."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,15 @@ class BundleFolder:
     path: Path
 
 
-Operand = File | Folder | Git | Live | SavedPlan | BundleFolder
+@dataclass(frozen=True, kw_only=True)
+class BundleTree:
+    """A folder of such folders: of `render --tree`, or `render --out` of several at once."""
+
+    path: Path
+    bundles: tuple[Path, ...]
+
+
+Operand = File | Folder | Git | Live | SavedPlan | BundleFolder | BundleTree
 
 
 def parse(text: str) -> Operand:
@@ -85,13 +95,22 @@ def parse(text: str) -> Operand:
         return _at(path)
     before, mark, hardware = text.rpartition("#")
     if not mark:
-        return File(path=_profile(text))
+        return _named(text, None)
     if not before or not hardware:
         raise InputError(f"{text!r} is not of the form FILE#HARDWARE", fix=FORMS)
     if Path(before).is_dir():
         problem = f"{before} is a folder, which has no hardware profile {hardware!r}"
         raise InputError(problem, fix=f"-p {hardware}, or FILE#HARDWARE")
-    return File(path=Path(before) if _exists(Path(before)) else _profile(before), hardware=hardware)
+    if _exists(Path(before)):
+        return File(path=Path(before), hardware=hardware)
+    return _named(before, hardware)
+
+
+def _named(name: str, hardware: str | None) -> File:
+    """A profile by its name."""
+    path = _profile(name)
+    is_shipped = path.parent == data_folder("profiles")
+    return File(path=path, hardware=hardware, is_shipped=is_shipped)
 
 
 def _git(text: str) -> Git:
@@ -111,12 +130,33 @@ def _git(text: str) -> Git:
 def _at(path: Path) -> Operand:
     """What a path that exists holds."""
     if path.is_dir():
-        from lmi_deployer.diffing.reading_saved import is_bundle
-
-        return BundleFolder(path=path) if is_bundle(path) else Folder(path=path)
+        return _folder(path)
     if path.suffix not in PROFILE_SUFFIXES and _begins_with_brace(path):
         return SavedPlan(path=path)
     return File(path=path)
+
+
+def _folder(path: Path) -> Operand:
+    """A bundle, a folder of bundles, or one of profiles, which may hold rendered files as well."""
+    from lmi_deployer.diffing.reading_saved import is_bundle
+
+    if is_bundle(path):
+        return BundleFolder(path=path)
+    try:
+        names = sorted(path.iterdir())
+        below = [] if any(name.suffix in PROFILE_SUFFIXES for name in names) else names
+        # FOLDER/HARDWARE, and FOLDER/PROFILE/HARDWARE
+        bundles = [
+            found
+            for name in below
+            if name.is_dir()
+            for found in ([name] if is_bundle(name) else filter(is_bundle, sorted(name.iterdir())))
+        ]
+    except OSError:  # whoever reads it says so
+        bundles = []
+    if bundles:
+        return BundleTree(path=path, bundles=tuple(bundles))
+    return Folder(path=path)
 
 
 def _begins_with_brace(path: Path) -> bool:

@@ -14,8 +14,6 @@ from lmi_deployer.secrets import redacted
 
 MARK = "..."
 """Stands where something is left out."""
-HIDDEN = "***"
-"""Stands for a secret."""
 CONTEXT = 6
 """Characters before a difference that are kept, so that its place can be found."""
 LEAST_ROOM = 2 * len(MARK) + CONTEXT + 4

@@ -1,7 +1,7 @@
 """Reads what two operands name, and pairs it: what a comparison is made from.
 
-`reading_sets` reads files on both sides, of this disk or of git; `reading_one` a saved plan, a
-bundle or what is live beside them.
+`reading_sets` reads files on both sides, of this disk or of git; `reading_kept` saved plans and
+bundles beside them, `reading_beside_live` what is live beside all of these.
 """
 
 from __future__ import annotations
@@ -9,17 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lmi_deployer.diffing.comparison import Comparison, Unread
-from lmi_deployer.diffing.operands import BundleFolder, Live, Operand, SavedPlan
+from lmi_deployer.diffing.operands import (
+    BundleFolder,
+    BundleTree,
+    File,
+    Folder,
+    Git,
+    Live,
+    Operand,
+    SavedPlan,
+)
 from lmi_deployer.diffing.pairing import Pair
-
-NO_FILES = (Live, SavedPlan, BundleFolder)
-"""Sides that are no files of profiles."""
+from lmi_deployer.errors import InputError
 
 if TYPE_CHECKING:
     from lmi_deployer.diffing.reading_live import LiveReader
+
+NotLive = File | Folder | Git | SavedPlan | BundleFolder | BundleTree | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +91,35 @@ def read(a: Operand | None, b: Operand | None, asked: Asked) -> Sides:
     what is live alone with the work tree. Raises InputError where a side as a whole cannot be
     read; a file that cannot be is among `unread`.
     """
-    if isinstance(a, NO_FILES) or isinstance(b, NO_FILES):
-        from lmi_deployer.diffing.reading_one import read_one
+    if asked.overrides and isinstance(b, Live | SavedPlan | BundleFolder | BundleTree):
+        fix = "name the profile last: lmi-deploy diff live FILE --set KEY=VALUE"
+        raise InputError("--set is of the later side, which is no profile here", fix=fix)
+    if isinstance(a, Live):
+        if isinstance(b, Live):
+            raise InputError("`live` is the same on both sides", fix="a profile on one of them")
+        return _beside_live(b, asked, live="before")
+    if isinstance(b, Live):
+        return _beside_live(a, asked, live="after")
+    return _without_live(a, b, asked)
 
-        return read_one(a, b, asked)
-    from lmi_deployer.diffing.reading_sets import read_sets
 
-    return read_sets(a, b, asked)
+def _beside_live(operand: NotLive, asked: Asked, *, live: Literal["before", "after"]) -> Sides:
+    from lmi_deployer.diffing.reading_beside_live import read_beside_live
+
+    return read_beside_live(operand, asked, live=live)
+
+
+def _without_live(a: NotLive, b: NotLive, asked: Asked) -> Sides:
+    """The same where neither side is live."""
+    if isinstance(a, File | Folder | Git | None) and isinstance(b, File | Folder | Git | None):
+        from lmi_deployer.diffing.reading_sets import read_sets
+
+        return read_sets(a, b, asked)
+    from lmi_deployer.diffing.reading_kept import read_kept, read_kept_beside_files
+
+    if isinstance(a, File | Folder | Git | None):
+        assert not isinstance(b, File | Folder | Git | None)
+        return read_kept_beside_files(b, a, asked, kept="after")
+    if isinstance(b, File | Folder | Git | None):
+        return read_kept_beside_files(a, b, asked, kept="before")
+    return read_kept(a, b)

@@ -13,13 +13,16 @@ from typing import Protocol
 
 from lmi_deployer.diffing.operands import PROFILE_SUFFIXES
 from lmi_deployer.edges.files import read_bytes
+from lmi_deployer.edges.git_links import OUTSIDE, TO_FOLDER, TO_ITSELF, TO_NOTHING
 from lmi_deployer.errors import InputError
 from lmi_deployer.findings import Finding, Place, ProfileError
 
 SHA1 = "sha1"
 """By which git names contents, and so everything here outside of a repository."""
 IS_FOLDER = "is a folder"
-IS_LINK = "is a symbolic link, which is not followed here"
+IS_LINK = "is a symbolic link that leads"
+"""Followed by where it leads, where that is no file of its side."""
+GIT_FOLDER = ".git"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +41,13 @@ class Entry:
     """Why it cannot be read, in words."""
 
     def is_same(self, other: Entry) -> bool:
-        """Whether both have the same content, line ends aside."""
-        if self.problem == other.problem == IS_FOLDER:
-            return True
-        return self.problem == other.problem and not set(self.ids).isdisjoint(other.ids)
+        """Whether both have the same content, line ends aside.
+
+        What cannot be read is never the same: what it comes to may have changed all the same.
+        """
+        if self.problem is not None or other.problem is not None:
+            return self.problem == other.problem == IS_FOLDER
+        return not set(self.ids).isdisjoint(other.ids)
 
 
 class Side(Protocol):
@@ -147,24 +153,53 @@ class LocalFolder:
         return local_text(entry)
 
 
-def local_entry(path: Path, *, key: str, hash_name: str, follows: bool = True) -> Entry | None:
-    """A file of this disk; None where there is none."""
+def local_entry(
+    path: Path, *, key: str, hash_name: str, inside: Path | None = None
+) -> Entry | None:
+    """A file of this disk; None where there is none.
+
+    A symbolic link is followed, where `inside` is given to files of that repository alone.
+    """
     try:
-        mode = (path.stat() if follows else path.lstat()).st_mode
+        mode = path.lstat().st_mode
     except OSError:
         return None
     ids: tuple[str, ...] = ()
-    problem = None
+    problem = IS_FOLDER if stat.S_ISDIR(mode) else None
     if stat.S_ISLNK(mode):
-        ids, problem = content_ids(os.fsencode(path.readlink()), hash_name), IS_LINK
-    elif stat.S_ISDIR(mode):
-        problem = IS_FOLDER
-    else:
+        end = _wrong_end(path, inside)
+        problem = f"{IS_LINK} {end}" if end else None
+    if problem is None:
         try:
             ids = content_ids(read_bytes(path), hash_name)
         except InputError as error:
             problem = error.problem.removeprefix(str(path)).strip()
     return Entry(key=key, place=str(path), file=shown(str(path)), ids=ids, problem=problem)
+
+
+def _wrong_end(path: Path, inside: Path | None) -> str:
+    """Where a link leads, if to no file or to none of the repository; empty for a file."""
+    try:
+        real = path.resolve(strict=True)
+        mode = real.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return TO_NOTHING
+    except PermissionError:
+        return "to what cannot be read"
+    except (OSError, RuntimeError):  # Python before 3.13 raises the second
+        return TO_ITSELF
+    if inside is not None and not _is_inside(real, inside):
+        return OUTSIDE
+    if stat.S_ISDIR(mode):
+        return TO_FOLDER
+    return "" if stat.S_ISREG(mode) else "to what is no file"
+
+
+def _is_inside(real: Path, top: Path) -> bool:
+    """Whether a file lies in a repository, and not in what git itself keeps there: credentials."""
+    if not real.is_relative_to(top):
+        return False
+    return all(part.lower() != GIT_FOLDER for part in real.relative_to(top).parts)
 
 
 def local_text(entry: Entry) -> str:

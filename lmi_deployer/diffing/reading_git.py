@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,18 +22,19 @@ from lmi_deployer.edges.git import (
     FOLDER,
     LINK,
     REGULAR,
-    SHOWN_DIGITS,
     SUBMODULE,
     Repository,
     TreeFile,
 )
+from lmi_deployer.edges.git_links import Led
 from lmi_deployer.edges.git_process import Blobs
-from lmi_deployer.edges.git_refs import short
 from lmi_deployer.errors import InputError
 
 WORK_TREE = "work tree"
-HEAD = "HEAD"
-_PROBLEMS = {LINK: IS_LINK, FOLDER: IS_FOLDER, SUBMODULE: "is a submodule"}
+_PROBLEMS = {LINK: f"{IS_LINK} elsewhere", FOLDER: IS_FOLDER, SUBMODULE: "is a submodule"}
+MOST_KEPT = 2000
+KEPT_BYTES = 8192
+"""Of a file that is kept in memory between two looks; 16 MiB for all of them at most."""
 MOST_MOVED = 500
 """Files elsewhere that may have been moved into the folder of profiles."""
 
@@ -54,15 +54,22 @@ class Opened:
 
     repository: Repository
     blobs: Blobs
+    _contents: dict[str, bytes] = field(default_factory=dict)
+    """By their ids, until they are asked for again: names are looked at first, then the whole."""
 
     def text(self, entry: Entry) -> str:
         """The text of a file in the repository. Raises ProfileError."""
         if entry.problem is not None:
             raise unread(entry, entry.problem)
-        try:
-            content = self.blobs.read(entry.ids[0])
-        except InputError as error:
-            raise unread(entry, error.problem, fix=error.fix) from error
+        oid = entry.ids[0]
+        content = self._contents.pop(oid, None)
+        if content is None:
+            try:
+                content = self.blobs.read(oid)
+            except InputError as error:
+                raise unread(entry, error.problem, fix=error.fix) from error
+            if len(self._contents) < MOST_KEPT and len(content) <= KEPT_BYTES:
+                self._contents[oid] = content
         return decoded(entry, content)
 
 
@@ -70,34 +77,52 @@ class TreeSide:
     """The profiles of one folder at a commit."""
 
     def __init__(self, opened: Opened, commit: Commit, folder: str) -> None:
+        self.commit = commit
         self._opened = opened
-        self._commit = commit
-        self._folder = folder
+        self.folder = folder
 
     @property
     def name(self) -> str:
         """`main (1a2b3c4d)`."""
-        return self._commit.name
+        return self.commit.name
 
     @cached_property
     def _files(self) -> dict[str, TreeFile]:
-        found = self._opened.repository.folder_at(self._commit.oid, self._folder)
+        found = self._opened.repository.folder_at(self.commit.oid, self.folder)
         return {file.path: file for file in found}
 
     def profiles(self) -> dict[str, Entry]:
         """The *.yaml and *.yml files of the folder."""
-        return _entries(file for path, file in self._files.items() if is_profile(path))
+        return {path: self._entry(f) for path, f in self._files.items() if is_profile(path)}
+
+    @cached_property
+    def _links(self) -> dict[str, Led]:
+        """Where the links of the folder lead."""
+        links = [path for path, file in self._files.items() if file.mode == LINK]
+        return self._opened.repository.led_to(self.commit.oid, links)
+
+    def _entry(self, file: TreeFile) -> Entry:
+        """A file, or what a link leads to under the link's own name."""
+        if file.mode != LINK:
+            return _entry(file)
+        led = self._links.get(file.path) or self._led_to(file.path)
+        if led.oid is None:
+            return replace(_entry(file), problem=f"{IS_LINK} {led.end}")
+        return replace(_entry(file), ids=(led.oid,), problem=None)
+
+    def _led_to(self, path: str) -> Led:
+        return self._opened.repository.led_to(self.commit.oid, [path])[path]
 
     def is_in_folder(self, path: str) -> bool:
         """Whether a path lies right in the folder of profiles."""
-        return posixpath.dirname(path) == self._folder
+        return posixpath.dirname(path) == self.folder
 
     def file(self, key: str) -> Entry | None:
         """A file of the commit, whatever it is called."""
         found = self._files.get(key)
         if found is None and not self.is_in_folder(key):
-            found = self._opened.repository.file_at(self._commit.oid, key)
-        return None if found is None else _entry(found)
+            found = self._opened.repository.file_at(self.commit.oid, key)
+        return None if found is None else self._entry(found)
 
     def beside(self, entry: Entry, name: str) -> Entry | None:
         """A file in the same folder; None where there is none."""
@@ -105,8 +130,9 @@ class TreeSide:
 
     def elsewhere(self) -> dict[str, Entry]:
         """The *.yaml and *.yml files of all other folders."""
-        files = self._opened.repository.everything_at(self._commit.oid)
-        return _entries(f for f in files if is_profile(f.path) and f.path not in self._files)
+        files = self._opened.repository.everything_at(self.commit.oid)
+        found = (f for f in files if is_profile(f.path) and f.path not in self._files)
+        return {file.path: _entry(file) for file in found}
 
     def text(self, entry: Entry) -> str:
         """What a file says at this commit."""
@@ -145,8 +171,11 @@ class WorkTreeSide:
         return {path: entry for path, entry in found.items() if entry is not None}
 
     def _on_disk(self) -> list[str]:
+        folder = self._root / self.folder
+        if folder.resolve() != folder:
+            raise folder_link(self.folder, WORK_TREE)
         try:
-            paths = list((self._root / self.folder).iterdir())
+            paths = list(folder.iterdir())
         except OSError:  # no such folder here: all of it is gone
             return []
         return [posixpath.join(self.folder, path.name) for path in paths]
@@ -158,8 +187,8 @@ class WorkTreeSide:
 
     def file(self, key: str) -> Entry | None:
         """A file of the work tree, whatever it is called, and whether git ignores it or not."""
-        hash_name = self._opened.repository.hash_name
-        entry = local_entry(self._root / key, key=key, hash_name=hash_name, follows=False)
+        hash_name, root = self._opened.repository.hash_name, self._root
+        entry = local_entry(root / key, key=key, hash_name=hash_name, inside=root)
         if entry is not None:
             return replace(entry, file=shown(key))
         tracked = self._tracked.get(key)
@@ -177,6 +206,12 @@ class WorkTreeSide:
 GitSide = TreeSide | WorkTreeSide
 
 
+def folder_link(folder: str, name: str) -> InputError:
+    """The error for a folder of a side that is a link."""
+    problem = f"{folder} at {name} is a symbolic link, or lies behind one"
+    return InputError(problem, fix="name the folder that it leads to")
+
+
 def moved_from(before: GitSide, after: GitSide) -> dict[str, Entry]:
     """Files elsewhere on the earlier side that are not there any more on the later one."""
     if isinstance(before, WorkTreeSide):
@@ -188,37 +223,6 @@ def moved_from(before: GitSide, after: GitSide) -> dict[str, Entry]:
     else:
         found = {path: entry for path, entry in found.items() if after.file(path) is None}
     return found if len(found) <= MOST_MOVED else {}
-
-
-def merge_base(repository: Repository, revision: str, other: str) -> tuple[Commit, list[str]]:
-    """Where a revision and another one parted, with notes. Raises InputError for none."""
-    tip, end = repository.resolve(revision), repository.resolve(other)
-    name = short(revision)
-    bases = repository.merge_bases(tip, end, names=(name, short(other)))
-    notes = []
-    if len(bases) > 1:
-        notes.append(f"{name} and {short(other)} have {len(bases)} merge bases; this is the first")
-    if bases[0] == tip:
-        return Commit(oid=tip, name=named(revision, tip)), notes
-    digits = bases[0][:SHOWN_DIGITS]
-    notes.append(f"{name} is at {tip[:SHOWN_DIGITS]}; it parted from {short(other)} at {digits}")
-    return Commit(oid=bases[0], name=f"merge base of {name} ({digits})"), notes
-
-
-def exactly(repository: Repository, revision: str) -> Commit:
-    """The commit of a revision itself."""
-    oid = repository.resolve(revision)
-    return Commit(oid=oid, name=named(revision, oid))
-
-
-def named(revision: str, oid: str) -> str:
-    """`main (1a2b3c4d)`; the digits alone where the revision is nothing else."""
-    digits = oid[:SHOWN_DIGITS]
-    return digits if oid.startswith(revision) else f"{short(revision)} ({digits})"
-
-
-def _entries(files: Iterable[TreeFile]) -> dict[str, Entry]:
-    return {file.path: _entry(file) for file in files}
 
 
 def _entry(file: TreeFile) -> Entry:

@@ -8,43 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from lmi_deployer.deployment import Target, identity_of
 from lmi_deployer.diffing.comparison import Unread
 from lmi_deployer.diffing.live_snapshot import live_snapshot
+from lmi_deployer.diffing.live_wanted import Wanted, WantedReader, deployment_of, unread
 from lmi_deployer.diffing.snapshot import Snapshot
 from lmi_deployer.errors import (
     AwsError,
     CredentialsError,
     InputError,
-    LmiDeployError,
     UnreachableError,
 )
 from lmi_deployer.findings import Finding, Place
 from lmi_deployer.importing.looking import Looked, look
-from lmi_deployer.secrets import redacted
-from lmi_deployer.serving import is_compiled
 
 if TYPE_CHECKING:
-    from lmi_deployer.aot.outlook import Outlook
     from lmi_deployer.api import Checked
     from lmi_deployer.edges.aws import Aws
-    from lmi_deployer.spec import ResolvedSpec
 
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What `up` would deploy now, and what that was decided from."""
-
-    snapshot: Snapshot
-    served: ResolvedSpec | None = None
-    """From the weights, or from a compiled engine; None where that could not be decided."""
-    target: Target | None = None
-    """None where nobody names an execution role."""
-    outlook: Outlook | None = None
-    refusal: str | None = None
-    """Why what `up` would deploy cannot be told, as far as the account says it."""
-    problems: tuple[Finding, ...] = ()
-    """What of the account could not be read."""
+__all__ = ["LiveReader", "Sides", "Wanted", "unread"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +56,7 @@ class LiveReader:
         The second is None where nothing is live. Raises CredentialsError or UnreachableError
         where there is nobody to ask.
         """
-        sides = self.sides(checked, file)
+        sides = self._without_edited_file(self.sides(checked, file))
         problem = None
         if checked.spec is None:
             untold = "which endpoint it deploys as cannot be told, since it cannot be decided"
@@ -105,7 +86,7 @@ class LiveReader:
                     problems.append(unread(spec.endpoint.name, error))
         if looked is not None:
             problems += [unread(looked.name, error) for error in looked.problems.values()]
-        wanted = self.wanted(checked, file, looked)
+        wanted = WantedReader(self.aws, self.region).wanted(checked, file, looked)
         return Sides(
             wanted=wanted,
             looked=looked,
@@ -113,113 +94,34 @@ class LiveReader:
             problems=(*problems, *wanted.problems),
         )
 
-    def wanted(self, checked: Checked, file: str, looked: Looked | None) -> Wanted:
-        """What `up` would deploy now, beside the endpoint as it is live.
+    def _without_edited_file(self, sides: Sides) -> Sides:
+        """The same; without serving.properties where that is not the one that was deployed.
 
-        It runs under the execution role of the live model where nobody names another.
+        An endpoint that runs the wanted configuration was deployed with the wanted file. `up` puts
+        it back and moves nothing, so that no line of another file is a difference of what runs.
         """
-        from lmi_deployer.diffing import taking
-
-        profile, _, hardware = checked.title.rpartition(" / ")
-        snapshot = taking.take(
-            checked, region=self.region, profile=profile, hardware=hardware, file=file
+        looked, live, wanted = sides.looked, sides.live, sides.wanted.snapshot.deployed
+        if looked is None or looked.live is None or live is None or live.deployed is None:
+            return sides
+        made = deployment_of(sides.wanted)
+        if isinstance(made, str) or wanted is None or live.deployed.properties is None:
+            return sides
+        config = looked.endpoint["EndpointConfigName"]
+        if config != made.endpoint_config_name or live.deployed.properties == wanted.properties:
+            return sides
+        error = InputError(
+            f"{looked.live.properties_name} is not the file that was deployed, and which of them "
+            "runs cannot be told: a container reads it when it starts",
+            fix="`lmi-deploy up` puts it back and moves nothing; `lmi-deploy drift` shows it",
         )
-        spec = checked.spec
-        if spec is None:
-            return Wanted(snapshot=snapshot)
-        wanted = Wanted(snapshot=snapshot, served=spec, target=self._target(spec, looked))
-        if is_compiled(spec):
-            wanted = self._with_engine(wanted, spec, looked)
-        wanted = _with_deployed(wanted, spec)
-        foreign = self._foreign(spec, looked)
-        if foreign is None:
-            return wanted
-        found = _problem("LMI502", spec.endpoint.name, foreign)
-        return replace(wanted, snapshot=_with_finding(wanted.snapshot, found))
-
-    def _target(self, spec: ResolvedSpec, looked: Looked | None) -> Target | None:
-        live = None if looked is None else looked.live
-        role = spec.endpoint.role or (live.model.get("ExecutionRoleArn") if live else None)
-        try:
-            return self.aws.target(role, spec.endpoint.artifacts)
-        except InputError:
-            return None
-
-    def _with_engine(self, wanted: Wanted, spec: ResolvedSpec, looked: Looked | None) -> Wanted:
-        """The same with what becomes of its engine, by what the cache holds now."""
-        from lmi_deployer.compiling import choosing
-        from lmi_deployer.diffing import taking
-
-        try:
-            outlook = choosing.choose(spec, self.aws)
-        except (CredentialsError, UnreachableError):
-            raise
-        except InputError as error:  # the weights are gone, so `up` has something to say
-            return _refused(wanted, spec, error.problem)
-        except AwsError as error:
-            return replace(wanted, problems=(unread(spec.endpoint.name, error),))
-        wanted = replace(
-            wanted,
-            snapshot=taking.with_outlook(wanted.snapshot, outlook),
-            served=choosing.served(outlook),
-            outlook=outlook,
+        looked = replace(
+            looked,
+            live=replace(looked.live, properties=None),
+            problems={**looked.problems, "serving.properties": error},
         )
-        if outlook.untold is None:
-            return wanted
-        problem = f"the cache of engines could not be looked into: {outlook.untold}"
-        wanted = replace(wanted, problems=(_problem("LMI503", spec.endpoint.name, problem),))
-        if looked is not None and served_engine(looked) is not None:
-            loss = "it serves a compiled engine, and whether it may go on with one cannot be told"
-            wanted = _refused(wanted, spec, loss)
-        return wanted
-
-    def _foreign(self, spec: ResolvedSpec, looked: Looked | None) -> str | None:
-        """Why `up` would not touch the endpoint of that name; None where it would."""
-        if looked is None or "tags" in looked.problems:
-            return None
-        identity = identity_of(spec, self.aws.artifacts(spec.endpoint.artifacts))
-        if identity.owns(looked.tags):
-            return None
-        return f"endpoint {looked.name} exists, and was not made for this hardware profile"
-
-
-def served_engine(looked: Looked) -> str | None:
-    """S3 folder of the compiled engine that an endpoint serves; None for one that serves none."""
-    from lmi_deployer.serving import ENGINE_LINE
-
-    text = (looked.live.properties if looked.live else None) or b""
-    match = ENGINE_LINE.search(text.decode("utf-8", "replace"))
-    return match[1] if match else None
-
-
-def unread(endpoint: str, error: LmiDeployError) -> Finding:
-    """The finding for a call that was refused, or whose answer is nothing that profiles have."""
-    return _problem("LMI503", endpoint, error.problem, error.fix)
-
-
-def _with_deployed(wanted: Wanted, spec: ResolvedSpec) -> Wanted:
-    """The same with the parts of what would be served, in this account."""
-    from lmi_deployer.deployed import deployed_of
-
-    try:
-        deployed = deployed_of(spec, wanted.target, outlook=wanted.outlook)
-    except InputError as error:  # its folder is one for engines
-        return _refused(wanted, spec, error.problem)
-    return replace(wanted, snapshot=replace(wanted.snapshot, deployed=deployed))
-
-
-def _refused(wanted: Wanted, spec: ResolvedSpec, reason: str) -> Wanted:
-    """The same, with the reason for which `up` would do nothing."""
-    found = _problem("LMI503", spec.endpoint.name, reason)
-    return replace(wanted, snapshot=_with_finding(wanted.snapshot, found), refusal=reason)
-
-
-def _with_finding(snapshot: Snapshot, found: Finding) -> Snapshot:
-    return replace(snapshot, findings=(*snapshot.findings, found))
-
-
-def _problem(code: str, endpoint: str, problem: str, fix: str | None = None) -> Finding:
-    place = Place(f"endpoint {endpoint}")
-    return Finding.error(
-        code, redacted(problem), place=place, fix=None if fix is None else redacted(fix)
-    )
+        return replace(
+            sides,
+            looked=looked,
+            live=live_snapshot(looked, sides.wanted.snapshot, self.region),
+            problems=(*sides.problems, unread(looked.name, error)),
+        )

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lmi_deployer.diffing.operands import File, Folder, Git
-from lmi_deployer.diffing.reading_files import LocalFolder, Side
-from lmi_deployer.diffing.reading_git import (
-    HEAD,
-    Commit,
-    Opened,
-    TreeSide,
-    WorkTreeSide,
-    exactly,
-    merge_base,
-)
-from lmi_deployer.edges.git import FOLDER, Repository
+from lmi_deployer.diffing.reading_commits import exactly, merge_base
+from lmi_deployer.diffing.reading_files import Entry, LocalFolder, Side, quietly
+from lmi_deployer.diffing.reading_git import Commit, Opened, TreeSide, WorkTreeSide
+from lmi_deployer.diffing.reading_spots import PROFILES, OfFiles, Spot, spot_of, usual_folder
+from lmi_deployer.edges.git import NoRepositoryError, Repository
+from lmi_deployer.edges.git_refs import HEAD
 from lmi_deployer.errors import InputError
-from lmi_deployer.nearest import did_you_mean
+from lmi_deployer.profile import API_VERSION
 
 if TYPE_CHECKING:
     from lmi_deployer.diffing.reading import Asked
 
-PROFILES = "profiles"
-OfFiles = File | Folder | Git
+NO_PROFILES = "name a folder with *.yaml or *.yml files, or give it with --profiles"
+"""What to do about a folder without any."""
+OUR_MARK = API_VERSION.partition("/")[0] + "/"
+"""In the apiVersion of every profile, whatever its version."""
 SHALLOW = "this clone is shallow: commits that it leaves out are not looked at"
 
 
@@ -37,6 +34,43 @@ class Place:
     side: Side
     key: str | None = None
     hardware: str | None = None
+    opened: Opened | None = None
+    """The repository that its files are in; None where they are looked for on the disk alone."""
+    is_whole_folder: bool = True
+    """False where files are looked for in a folder that may hold others as well."""
+
+    def profiles(self) -> dict[str, Entry]:
+        """The profile files of the folder, by their keys."""
+        found = dict(self.side.profiles())
+        if self.is_whole_folder:
+            return found
+        text = quietly(self.side)
+        return {key: entry for key, entry in found.items() if OUR_MARK in (text(entry) or "")}
+
+    @property
+    def looked_in(self) -> str:
+        """Where profiles are looked for: `sub/profiles or sub at work tree`."""
+        if isinstance(self.side, LocalFolder):
+            return self.side.name
+        assert isinstance(self.side, TreeSide | WorkTreeSide)
+        folder = self.side.folder or "the top folder"
+        if not self.is_whole_folder:
+            folder = f"{posixpath.join(self.side.folder, PROFILES)} or {folder}"
+        return f"{folder} at {self.side.name}"
+
+    def named(self) -> Entry:
+        """The file that is asked for. Raises InputError where it is not there."""
+        assert self.key is not None
+        found = self.side.file(self.key)
+        if found is None:
+            problem = f"there is no {self.key} at {self.side.name}"
+            raise InputError(problem, fix="a path that exists")
+        return found
+
+    def close(self) -> None:
+        """End the process that reads the repository, where there is one."""
+        if self.opened is not None:
+            self.opened.blobs.close()
 
 
 @dataclass(kw_only=True)
@@ -45,10 +79,6 @@ class Places:
 
     before: Place
     after: Place
-    opened: Opened | None = None
-    """The repository of both; None where neither is of git."""
-    is_whole_folder: bool = True
-    """False where files are looked for in a folder that may hold others as well."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -59,7 +89,16 @@ def find_places(a: OfFiles | None, b: OfFiles | None, asked: Asked) -> Places:
             return Places(before=local_place(a), after=local_place(b))
         if b is None:
             a, b = None, a
-    return _in_git(a, b, asked)
+    if a is None and _is_shipped(b):
+        assert isinstance(b, File)
+        problem = f"{b.path.stem} comes with lmi-deploy: no repository here has an earlier one"
+        raise InputError(problem, fix=f"name two sides: lmi-deploy diff OLD {b.path.stem}")
+    return _apart(a, b, asked) or _in_git(a, b, asked)
+
+
+def _is_shipped(operand: OfFiles | None) -> bool:
+    """Whether it is a profile that comes with lmi-deploy, and so in nobody's repository."""
+    return isinstance(operand, File) and operand.is_shipped
 
 
 def local_place(operand: File | Folder) -> Place:
@@ -71,58 +110,91 @@ def local_place(operand: File | Folder) -> Place:
     return Place(side=LocalFolder(path.parent, name), key=path.name, hardware=hardware)
 
 
-def single_place(operand: OfFiles | None, asked: Asked) -> tuple[Place, Opened | None]:
+def single_place(operand: OfFiles | None, asked: Asked) -> Place:
     """Where the files of one side are, beside a side that has no history: a revision is itself.
 
     Without an operand, the folder of profiles on this disk.
     """
     if isinstance(operand, File | Folder):
-        return local_place(operand), None
+        return local_place(operand)
     if operand is None:
         usual = asked.profiles or asked.here / PROFILES
-        return local_place(Folder(path=usual if usual.is_dir() else asked.here)), None
+        is_whole = usual.is_dir()
+        place = local_place(Folder(path=usual if is_whole else asked.here))
+        return replace(place, is_whole_folder=is_whole)
     repository = Repository.find(asked.here)
     commit = exactly(repository, operand.revision)
-    spot = _spot(repository, operand, commit, asked)
-    spot = spot or _usual_folder(repository, (commit,), asked)[0]
+    spot, is_whole = spot_of(repository, operand, commit, asked), True
+    if spot is None:
+        spot, is_whole = usual_folder(repository, (commit,), asked)
     opened = Opened(repository=repository, blobs=repository.blobs())
-    side = TreeSide(opened, commit, spot.folder)
-    return Place(side=side, key=spot.key, hardware=operand.hardware), opened
+    return Place(
+        side=TreeSide(opened, commit, spot.folder),
+        key=spot.key,
+        hardware=operand.hardware,
+        opened=opened,
+        is_whole_folder=is_whole,
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Spot:
-    """A folder of a repository, and a file in it."""
+def _apart(a: OfFiles | None, b: OfFiles | None, asked: Asked) -> Places | None:
+    """A revision of the repository around `here`, and a file or folder that is not in that one.
 
-    folder: str
-    key: str | None = None
+    None where both are in the same repository, or where there is none here.
+    """
+    match a, b:
+        case Git() as revision, File() | Folder() as other:
+            pass
+        case File() | Folder() as other, Git() as revision:
+            pass
+        case _:
+            return None
+    here = _repository(asked.here)
+    if here is None or (not _is_shipped(other) and _is_around(here, _start(a, b, asked))):
+        return None
+    place = single_place(revision, asked)
+    beside = local_place(other)
+    note = f"{beside.side.name} is not in this repository: {place.side.name} itself is compared"
+    before, after = (place, beside) if revision is a else (beside, place)
+    notes = [] if asked.exact else [note]
+    return Places(before=before, after=after, notes=notes)
+
+
+def _is_around(repository: Repository, folder: Path) -> bool:
+    """Whether a folder is in that repository."""
+    found = _repository(folder)
+    return found is not None and found.root == repository.root
+
+
+def _repository(folder: Path) -> Repository | None:
+    """The repository around a folder; None where there is none."""
+    try:
+        return Repository.find(folder)
+    except NoRepositoryError:
+        return None
 
 
 def _in_git(a: OfFiles | None, b: OfFiles | None, asked: Asked) -> Places:
     repository = Repository.find(_start(a, b, asked))
     before, after, notes = _commits(repository, a, b, asked)
-    spots = _spot(repository, a, before, asked), _spot(repository, b, after, asked)
+    spots = spot_of(repository, a, before, asked), spot_of(repository, b, after, asked)
     named = next((spot for spot in spots if spot is not None), None)
     is_whole = True
     if named is None:
-        named, is_whole = _usual_folder(repository, (before, after), asked)
+        named, is_whole = usual_folder(repository, (before, after), asked)
     opened = Opened(repository=repository, blobs=repository.blobs())
     if repository.is_shallow:
         notes.append(SHALLOW)
 
-    def place(operand: OfFiles | None, commit: Commit | None, spot: _Spot | None) -> Place:
+    def place(operand: OfFiles | None, commit: Commit | None, spot: Spot | None) -> Place:
         folder = (spot or named).folder
         side = WorkTreeSide(opened, folder) if commit is None else TreeSide(opened, commit, folder)
         hardware = None if operand is None or isinstance(operand, Folder) else operand.hardware
-        return Place(side=side, key=spot.key if spot else None, hardware=hardware)
+        key = spot.key if spot else None
+        return Place(side=side, key=key, hardware=hardware, opened=opened, is_whole_folder=is_whole)
 
-    return Places(
-        before=place(a, before, spots[0]),
-        after=place(b, after, spots[1]),
-        opened=opened,
-        is_whole_folder=is_whole,
-        notes=notes,
-    )
+    places = place(a, before, spots[0]), place(b, after, spots[1])
+    return Places(before=places[0], after=places[1], notes=notes)
 
 
 def _start(a: OfFiles | None, b: OfFiles | None, asked: Asked) -> Path:
@@ -154,66 +226,3 @@ def _commits(
     end = b.revision if isinstance(b, Git) else HEAD
     before = parted(repository.default_branch() if a is None else a.revision, end)
     return before, exactly(repository, end) if isinstance(b, Git) else None, notes
-
-
-def _spot(
-    repository: Repository, operand: OfFiles | None, commit: Commit | None, asked: Asked
-) -> _Spot | None:
-    """The folder and file that an operand names; None where it names none."""
-    match operand:
-        case File():
-            key = repository.inside(operand.path)
-            return _Spot(folder=posixpath.dirname(key), key=key)
-        case Folder():
-            return _Spot(folder=repository.inside(operand.path.resolve()))
-        case Git() if operand.path is not None and commit is not None:
-            return _at_commit(repository, operand.path, commit, asked)
-    return None
-
-
-def _at_commit(repository: Repository, path: str, commit: Commit, asked: Asked) -> _Spot:
-    key = _from_root(repository, path, asked)
-    found = repository.file_at(commit.oid, key) if key else None
-    if not key or (found is not None and found.mode == FOLDER):
-        return _Spot(folder=key)
-    folder = posixpath.dirname(key)
-    if found is None:
-        names = [file.path for file in repository.folder_at(commit.oid, folder)]
-        below = repository.inside(asked.here) if repository.root else ""
-        if below and repository.file_at(commit.oid, posixpath.join(below, path)):
-            fix = f"did you mean './{path}'? without ./ it is from the top of the repository"
-        else:
-            fix = did_you_mean(key, names) if names else f"{folder or '.'} is not there either"
-        raise InputError(f"there is no {key} at {commit.name}", fix=fix)
-    return _Spot(folder=folder, key=key)
-
-
-def _from_root(repository: Repository, path: str, asked: Asked) -> str:
-    """A path of an operand from the root of the repository, which it may not leave."""
-    if path.startswith(("./", "../")) or path in {".", ".."}:
-        path = posixpath.join(repository.inside(asked.here), path)
-    normal = posixpath.normpath(path)
-    if normal.startswith(("/", "..")):
-        fix = "a path from the top of the repository, or from here with a leading ./"
-        raise InputError(f"{path} leads out of the repository", fix=fix)
-    return "" if normal == "." else normal
-
-
-def _usual_folder(
-    repository: Repository, commits: tuple[Commit | None, ...], asked: Asked
-) -> tuple[_Spot, bool]:
-    """The folder that was asked for, ./profiles, or this one; and whether it holds nothing else."""
-    if asked.profiles is not None and repository.root is None:
-        return _Spot(folder=_from_root(repository, asked.profiles.as_posix(), asked)), True
-    if asked.profiles is not None:
-        return _Spot(folder=repository.inside(asked.profiles.resolve())), True
-    below = repository.inside(asked.here.resolve()) if repository.root else ""
-    usual = posixpath.join(below, PROFILES)
-    for commit in commits:
-        if commit is None and (repository.top / usual).is_dir():
-            return _Spot(folder=repository.inside(repository.top / usual)), True
-        if commit is not None:
-            found = repository.file_at(commit.oid, usual)
-            if found is not None and found.mode == FOLDER:
-                return _Spot(folder=usual), True
-    return _Spot(folder=below), False

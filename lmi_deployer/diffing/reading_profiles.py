@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from lmi_deployer.diffing.comparison import Unread
 from lmi_deployer.diffing.locks import FoundLock, Locks
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lmi_deployer.hardware import LoadedProfile, MergedProfile
 
 Which = Literal["before", "after"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,16 +98,7 @@ class ProfileReader:
         yield from paired(earlier, later, was)
 
     def _taken(self, merged: MergedProfile, side: Which) -> Snapshot:
-        """What a hardware profile comes to, with what the cache of its engines holds."""
-        if self.account is None:
-            return taken(merged, self.region)
-        from lmi_deployer.api import check_merged
-
-        wanted = self.account.wanted(check_merged(merged), merged.file, None)
-        if wanted.problems:
-            name = f"{merged.name} / {merged.hardware}"
-            self.unread.append(Unread(name=name, side=side, findings=wanted.problems))
-        return wanted.snapshot
+        return looked_up(merged, self.region, self.account, side, self.unread)
 
     def _loaded(
         self, side: Side, entry: Entry | None, lock: FoundLock
@@ -152,6 +144,40 @@ def taken(merged: MergedProfile, region: str) -> Snapshot:
         hardware=merged.hardware,
         file=merged.file,
     )
+
+
+def looked_up(
+    merged: MergedProfile,
+    region: str,
+    account: LiveReader | None,
+    side: Which,
+    unread: list[Unread],
+) -> Snapshot:
+    """The same, with what the cache of its engines holds where an account is to be asked.
+
+    What of the account could not be read is added to `unread`.
+    """
+    if account is None:
+        return taken(merged, region)
+    from lmi_deployer.api import check_merged
+    from lmi_deployer.diffing.live_wanted import WantedReader
+
+    reader = WantedReader(account.aws, account.region)
+    wanted = reader.wanted(check_merged(merged), merged.file, None)
+    if wanted.problems:
+        name = f"{merged.name} / {merged.hardware}"
+        unread.append(Unread(name=name, side=side, findings=wanted.problems))
+    return wanted.snapshot
+
+
+def opposite(which: Which) -> Which:
+    """The other side."""
+    return "after" if which == "before" else "before"
+
+
+def turned(which: Which, one: T, other: T) -> tuple[T, T]:
+    """(earlier, later) of two things, the first of which is on that side."""
+    return (one, other) if which == "before" else (other, one)
 
 
 def loaded(side: Side, entry: Entry, lock: FoundLock) -> LoadedProfile:

@@ -31,14 +31,20 @@ def _forms(folder: Path) -> tuple[Path, Path, Path]:
     )
 
 
-def snapshot_of_plan(path: Path) -> Snapshot:
-    """What a saved plan brings about. Raises InputError for any other file."""
+def snapshot_of_plan(path: Path, *, beside_a_profile: bool = False) -> Snapshot:
+    """What a saved plan brings about. Raises InputError for any other file.
+
+    `beside_a_profile`, it is what its profile came to before anybody looked for an engine: nobody
+    looks for the engine of the other side either.
+    """
     from lmi_deployer.plan_file import parse_plan
 
     saved = parse_plan(read_text(path), str(path))
     if saved.decided is None:
         fix = "a plan of `lmi-deploy plan MODEL -p HARDWARE --out FILE`"
         raise InputError(f"{path} removes {saved.title}: there is nothing to compare", fix=fix)
+    if beside_a_profile and saved.decided.as_asked is not None:
+        return saved.decided.as_asked
     return saved.decided.snapshot
 
 

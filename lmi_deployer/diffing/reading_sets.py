@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from lmi_deployer.diffing.locks import NO_LOCK
 from lmi_deployer.diffing.matching import FilePair, Matched, match
 from lmi_deployer.diffing.pairing import Pair
+from lmi_deployer.diffing.reading import Asked, Sides
+from lmi_deployer.diffing.reading_commits import exactly
 from lmi_deployer.diffing.reading_files import Entry, Side, quietly
-from lmi_deployer.diffing.reading_git import (
-    HEAD,
-    TreeSide,
-    WorkTreeSide,
-    exactly,
-    moved_from,
-)
-from lmi_deployer.diffing.reading_places import OfFiles, Place, Places, find_places
-from lmi_deployer.diffing.reading_profiles import Hardware, ProfileReader, no_such_hardware
+from lmi_deployer.diffing.reading_git import TreeSide, WorkTreeSide, moved_from
+from lmi_deployer.diffing.reading_places import NO_PROFILES, OUR_MARK, Place, Places, find_places
+from lmi_deployer.diffing.reading_profiles import Hardware, ProfileReader, loaded, no_such_hardware
+from lmi_deployer.diffing.reading_spots import OfFiles
 from lmi_deployer.diffing.touched import Sorting
+from lmi_deployer.diffing.wording import listed
+from lmi_deployer.edges.git_refs import HEAD
 from lmi_deployer.errors import InputError
-from lmi_deployer.profile import API_VERSION
-
-if TYPE_CHECKING:
-    from lmi_deployer.diffing.reading import Asked, Sides
-
-OUR_MARK = API_VERSION.partition("/")[0] + "/"
-"""In the apiVersion of every profile, whatever its version."""
+from lmi_deployer.findings import ProfileError
 
 
 def read_sets(a: OfFiles | None, b: OfFiles | None, asked: Asked) -> Sides:
     """Both sides, where both are files. Raises InputError."""
-    from lmi_deployer.diffing.reading import Sides
-
     places = find_places(a, b, asked)
     hardware = _hardware(places, asked)
     reader = ProfileReader(
@@ -48,7 +39,7 @@ def read_sets(a: OfFiles | None, b: OfFiles | None, asked: Asked) -> Sides:
     return Sides(
         before=places.before.side.name,
         after=places.after.side.name,
-        pairs=_walked(reader, touched.files, places, notes),
+        pairs=_walked(reader, touched.files, matched.same, places, notes),
         unchanged_files=touched.unchanged,
         unread=reader.unread,
         notes=notes,
@@ -66,33 +57,68 @@ def _hardware(places: Places, asked: Asked) -> Hardware:
 
 
 def _walked(
-    reader: ProfileReader, files: tuple[FilePair, ...], places: Places, notes: list[str]
+    reader: ProfileReader,
+    files: Sequence[FilePair],
+    same: Sequence[tuple[Entry, Entry]],
+    places: Places,
+    notes: list[str],
 ) -> Iterator[Pair]:
-    """The pairs of all files; then what was asked for and not there."""
+    """The pairs of all files; then what was asked for and not met, which may be in the others.
+
+    Raises InputError for a hardware profile that is in no file.
+    """
     try:
         yield from reader.pairs(files)
+        asked = dict.fromkeys((*reader.hardware.before, *reader.hardware.after))
+        missing = [name for name in asked if name not in reader.met]
+        unchanged = [after for _, after in same]
+        for name in missing:
+            if not reader.unread and not _may_hold(reader.after, unchanged, name):
+                names = (_names_in(reader.after, entry) or () for entry in unchanged)
+                raise no_such_hardware(name, reader.known.union(*names))
     finally:
-        if places.opened is not None:
-            places.opened.blobs.close()
-    asked = dict.fromkeys((*reader.hardware.before, *reader.hardware.after))
-    missing = [name for name in asked if name not in reader.met]
-    if missing and reader.known:
-        if places.before.key is not None or places.after.key is not None:
-            raise no_such_hardware(missing[0], reader.known)
+        places.before.close()
+        places.after.close()
+    if missing and places.before.key is None and places.after.key is None:
         notes.append(f"no file that differs has a hardware profile {', '.join(missing)}")
+
+
+def _may_hold(side: Side, entries: Iterable[Entry], hardware: str) -> bool:
+    """Whether a hardware profile is in any of these files; what cannot be read may hold it.
+
+    Only those whose text holds its name are parsed.
+    """
+    for entry in entries:
+        text = quietly(side)(entry) or ""
+        if hardware in text or "\\" in text:
+            names = _names_in(side, entry)
+            if names is None or hardware in names:
+                return True
+    return False
+
+
+def _names_in(side: Side, entry: Entry) -> tuple[str, ...] | None:
+    """The hardware profiles of a file; None where it cannot be read."""
+    try:
+        return loaded(side, entry, NO_LOCK).hardware_names
+    except ProfileError:
+        return None
 
 
 def _matched(places: Places) -> Matched:
     """The files of both sides; one pair alone where a file is named."""
     before, after = places.before, places.after
     if before.key is not None and after.key is not None:
-        pair = _file(before), _file(after)
+        pair = before.named(), after.named()
         is_same = pair[0].is_same(pair[1]) and _hardware_is_same(before, after)
         return Matched(same=(pair,) if is_same else (), pairs=() if is_same else (pair,))
-    found, later = _profiles(before, places), _profiles(after, places)
+    found, later = _profiles(before), _profiles(after)
     if not found and not later:
-        problem = f"there are no profiles at {before.side.name} or {after.side.name}"
-        raise InputError(problem, fix="--profiles with the folder that holds them")
+        problem = f"there are no profiles in {before.looked_in}, nor in {after.looked_in}"
+        raise InputError(problem, fix=NO_PROFILES)
+    for place, held in ((before, found), (after, later)):
+        if not held:
+            places.notes.append(f"there are no profiles in {place.looked_in}")
     if later.keys() - found.keys() and _is_git(before.side) and _is_git(after.side):
         found = {**_moved(places, later), **found}
     matched = match(found, later, quietly(before.side), quietly(after.side))
@@ -107,23 +133,10 @@ def _hardware_is_same(before: Place, after: Place) -> bool:
     return not named or before.hardware == after.hardware
 
 
-def _file(place: Place) -> Entry:
-    """The file that is named. Raises InputError where it is not there."""
-    assert place.key is not None
-    found = place.side.file(place.key)
-    if found is None:
-        raise InputError(f"there is no {place.key} at {place.side.name}", fix="a path that exists")
-    return found
-
-
-def _profiles(place: Place, places: Places) -> dict[str, Entry]:
-    found = dict(place.side.profiles())
-    if place.key is not None:
-        found[place.key] = _file(place)
-    if places.is_whole_folder:
-        return found
-    text = quietly(place.side)
-    return {key: entry for key, entry in found.items() if OUR_MARK in (text(entry) or "")}
+def _profiles(place: Place) -> dict[str, Entry]:
+    """All profile files of a side, and the one that is named, whatever it is called."""
+    named = {} if place.key is None else {place.key: place.named()}
+    return {**place.profiles(), **named}
 
 
 def _is_git(side: Side) -> bool:
@@ -165,17 +178,28 @@ def _only(matched: Matched, key: str, *, is_before: bool) -> Matched:
 
 
 def _uncommitted(places: Places) -> Iterator[str]:
-    """How many profiles of the work tree are not as the last commit has them."""
-    side = places.after.side
-    if not isinstance(side, WorkTreeSide) or places.opened is None:
+    """Profiles of the work tree that no commit has, where the comparison holds commits as well.
+
+    Beside the last commit itself, everything that differs is what is not committed.
+    """
+    before, after = places.before.side, places.after.side
+    if places.after.opened is None or not isinstance(after, WorkTreeSide):
         return
-    commit = exactly(places.opened.repository, HEAD)
-    last = TreeSide(places.opened, commit, side.folder).profiles()
-    now = side.profiles()
+    commit = exactly(places.after.opened.repository, HEAD)
+    if not isinstance(before, TreeSide) or before.commit.oid == commit.oid:
+        return
+    last = TreeSide(places.after.opened, commit, after.folder).profiles()
+    now = after.profiles()
     asked = {places.after.key} if places.after.key else last.keys() | now.keys()
-    keys = [
-        key for key in asked if key not in last or key not in now or not last[key].is_same(now[key])
+    names = [
+        (now.get(key) or last[key]).file
+        for key in sorted(asked & (last.keys() | now.keys()))
+        if key not in last or key not in now or not _is_committed(last[key], now[key])
     ]
-    if keys:
-        files = "file differs" if len(keys) == 1 else "files differ"
-        yield f"{len(keys)} profile {files} in the work tree from the last commit"
+    if names:
+        yield f"not committed yet: {listed(names)}"
+
+
+def _is_committed(last: Entry, now: Entry) -> bool:
+    """Whether a file is as its commit has it, as far as can be told."""
+    return last.is_same(now) or (last.problem is not None and last.problem == now.problem)

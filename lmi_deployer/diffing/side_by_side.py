@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, zip_longest
 
+from lmi_deployer.diffing.hiding import HIDDEN
 from lmi_deployer.diffing.page_lines import (
     AFTER_COLOR,
     ALIKE,
     BEFORE_COLOR,
-    HIDDEN,
     MOST_LINES,
     cut,
     cut_pair,
@@ -18,7 +18,6 @@ from lmi_deployer.diffing.page_lines import (
     seen,
 )
 from lmi_deployer.paint import Paint
-from lmi_deployer.secrets import is_secret
 
 MARGIN = "    "
 BETWEEN = " | "
@@ -32,13 +31,7 @@ Row = tuple[str | None, str | None]
 
 @lru_cache(maxsize=8192)
 def seen_line(line: str) -> str:
-    """A line of a diff as it can be shown, its last space too.
-
-    The value of a key that promises a secret is hidden.
-    """
-    key, sign, value = line[1:].partition("=")
-    if sign and is_secret(key.strip(), value.strip()):
-        return seen(f"{line[:1]}{key}={HIDDEN}")
+    """A line of a diff as it can be shown, its last space too."""
     shown = seen(line)
     return shown[:-1] + SPACE if shown[1:].endswith(" ") else shown
 
@@ -84,7 +77,8 @@ def _pair(before: str | None, after: str | None) -> Row:
     if before is None or after is None:
         return before and seen_line(before), after and seen_line(after)
     left, right = seen_line(before), seen_line(after)
-    is_alike = left[1:] == right[1:] and before[1:] != after[1:]
+    # What is the same on both sides is no line of a rendered diff, unless a secret is hidden in it.
+    is_alike = left[1:] == right[1:] and (before[1:] != after[1:] or left.endswith(f"={HIDDEN}"))
     return left, right + (ALIKE if is_alike else "")
 
 

@@ -15,6 +15,11 @@ Source = Literal["profile", "override", "lock", "catalog", "rule", "default", "d
 that answered what was left open, the product's default, or what SageMaker says."""
 
 
+INSTANCES = "endpoint.instances"
+RUNNING_INSTANCES = "endpoint.running_instances"
+"""Key of what is live alone: how many instances run, where that is not what was deployed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One value, and where it is from."""
@@ -109,6 +114,8 @@ class Snapshot:
     is_decided: bool = True
     """False for what is read back from a bundle or an endpoint: `values` are then unknown, and
     only `deployed` can be compared."""
+    version: str | None = None
+    """Of the lmi-deploy that decided it; None where none did."""
 
     @property
     def title(self) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lmi_deployer import catalog, prices
+from lmi_deployer import __version__, catalog, prices
 from lmi_deployer.aot.outlook import SHORT_NAMES
 from lmi_deployer.artifact.manifest import KEY_CHARACTERS
 from lmi_deployer.decided import values_of
@@ -21,14 +21,17 @@ from lmi_deployer.diffing.snapshot import (
 )
 from lmi_deployer.diffing.units import unit_of
 from lmi_deployer.diffing.veiling import veiled
+from lmi_deployer.findings import Place
 from lmi_deployer.hardware import OVERRIDE_FILE, Origin
-from lmi_deployer.impact import Deployed, Part
+from lmi_deployer.impact import Deployed
 from lmi_deployer.origins import is_locked, locked_by, origin_of
+from lmi_deployer.reaching import reach_of
 from lmi_deployer.rules.choice import PUBLISHED
 from lmi_deployer.secrets import may_hold, redacted
 from lmi_deployer.spec import GIB, ResolvedSpec
 
 if TYPE_CHECKING:
+    from lmi_deployer.aot.engine import Engine
     from lmi_deployer.aot.outlook import Outlook
     from lmi_deployer.api import Checked
     from lmi_deployer.sizing.memory import Memory
@@ -46,10 +49,6 @@ _SOURCES: Mapping[str, Source] = {
 _WITHOUT_A_LINE: tuple[Source, ...] = ("catalog", "default")
 """Sources whose place is only that of the section which leaves a value out."""
 
-MOST_KINDS = 1000
-_known: dict[tuple[object, ...], dict[str, frozenset[Part]]] = {}
-"""Kind of spec: the parts that follow from each of its keys."""
-
 
 def take(checked: Checked, *, region: str, profile: str, hardware: str, file: str) -> Snapshot:
     """What a hardware profile comes to; its findings alone where it could not be decided.
@@ -59,10 +58,18 @@ def take(checked: Checked, *, region: str, profile: str, hardware: str, file: st
     """
     spec = checked.spec
     if spec is None:
-        return Snapshot(profile=profile, hardware=hardware, file=file, findings=checked.findings)
+        return Snapshot(
+            profile=profile,
+            hardware=hardware,
+            file=file,
+            findings=checked.findings,
+            version=__version__,
+        )
     from lmi_deployer.deployed import deployed_of
+    from lmi_deployer.engine_identity import unseen_engine
 
-    deployed = deployed_of(spec)
+    unseen = unseen_engine(spec)
+    deployed = deployed_of(spec, unseen=unseen)
     return Snapshot(
         profile=profile,
         hardware=hardware,
@@ -70,10 +77,11 @@ def take(checked: Checked, *, region: str, profile: str, hardware: str, file: st
         values=_items(checked, spec),
         deployed=deployed,
         memory=None if spec.memory is None else _share(spec.memory),
-        artifact=_artifact(spec, deployed),
+        artifact=_artifact(spec, deployed, unseen),
         cost=_cost(spec, region),
         image=Image(tag=spec.image.tag),
         findings=checked.findings,
+        version=__version__,
     )
 
 
@@ -107,21 +115,27 @@ def _items(checked: Checked, spec: ResolvedSpec) -> dict[str, Item]:
     locked = locked_by(spec, checked.lock)
     values = values_of(spec, locked)
     is_safe = not may_hold({key: str(value) for key, value in values.items()})
-    parts = _reaches(spec, values)
+    parts = reach_of(spec)
     items = {}
     for key in sorted(values):
         origin, value = origin_of(spec, key, locked), values[key]
         source = source_of(origin)
-        is_said = origin.place.line and source not in _WITHOUT_A_LINE
         items[key] = Item(
             value=value if is_safe else veiled(key, value),
             unit=unit_of(key),
             source=source,
             reason=origin.reason if is_safe else redacted(origin.reason),
-            place=origin.place if is_said else None,
+            place=_said(origin, source),
             reaches=parts[key],
         )
     return items
+
+
+def _said(origin: Origin, source: Source) -> Place | None:
+    """The line that says a value or leaves it open, `--set KEY=auto` as well; None for none."""
+    if origin.place.file == OVERRIDE_FILE:
+        return None if source == "override" else origin.place
+    return origin.place if origin.place.line and source not in _WITHOUT_A_LINE else None
 
 
 def source_of(origin: Origin) -> Source:
@@ -133,31 +147,6 @@ def source_of(origin: Origin) -> Source:
     if origin.place.file == OVERRIDE_FILE:
         return "override"
     return _SOURCES.get(origin.reason.partition(":")[0], "profile")
-
-
-def _reaches(spec: ResolvedSpec, keys: Iterable[str]) -> Mapping[str, frozenset[Part]]:
-    """The parts that follow from each value.
-
-    They hang on which lines there are, not on what they say, so that of the thousands of hardware
-    profiles of a repository most have been asked about before.
-    """
-    from lmi_deployer.deployed import reaches
-
-    compilation = spec.compilation
-    kind = (
-        spec.container.version,
-        spec.backend,
-        compilation and compilation.mode,
-        frozenset(spec.settings),
-        frozenset(spec.options),
-    )
-    if len(_known) > MOST_KINDS:
-        _known.clear()
-    known = _known.setdefault(kind, {})
-    for key in keys:
-        if key not in known:
-            known[key] = reaches(spec, key)
-    return known
 
 
 def _share(memory: Memory) -> MemoryShare:
@@ -180,32 +169,23 @@ def _gib(size_bytes: int) -> float:
     return round(size_bytes / GIB, DECIMALS)
 
 
-def _artifact(spec: ResolvedSpec, deployed: Deployed) -> CompiledArtifact | None:
+def _artifact(
+    spec: ResolvedSpec, deployed: Deployed, unseen: Engine | None
+) -> CompiledArtifact | None:
     """What is compiled ahead, or by each start; None where the weights are loaded as they are.
 
     An engine that only a cache might hold has a key as well: it is what would be looked for.
     """
     compiler = catalog.compiler(spec.container.version, spec.backend)
-    key = _key(spec)
-    identity = deployed.engine or (key and key[:KEY_CHARACTERS])
+    identity = deployed.engine or deployed.cached_engine
     if compiler is None or identity is None:
         return None
     return CompiledArtifact(
         name=SHORT_NAMES[compiler.kind],
-        key=None if spec.weights.source else key,
+        key=None if unseen is None or spec.weights.source else unseen.key,
         identity=identity,
         is_ahead=deployed.is_compiled_ahead,
     )
-
-
-def _key(spec: ResolvedSpec) -> str | None:
-    """Under which an engine is looked for, as if weights on S3 were known; None for none."""
-    if spec.compilation is None or spec.compilation.mode == "jit":
-        return None
-    from lmi_deployer.aot.inputs import engine_inputs
-    from lmi_deployer.deployed import UNSEEN_WEIGHTS
-
-    return engine_inputs(spec, UNSEEN_WEIGHTS if spec.weights.source else None).key
 
 
 def _cost(spec: ResolvedSpec, region: str) -> Cost | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lmi_deployer.diffing.comparison import Unread
 from lmi_deployer.diffing.locks import FoundLock, LockChange, lock_change
 from lmi_deployer.diffing.matching import FilePair, Matched, path_of
-from lmi_deployer.diffing.reading_files import IS_LINK, Entry, quietly
+from lmi_deployer.diffing.reading_files import Entry, quietly
 from lmi_deployer.diffing.reading_profiles import ProfileReader, Which
 
 
@@ -37,8 +37,6 @@ class Sorting:
         notes = []
         for before, after in matched.same:
             change = self._change(before, after)
-            if after.problem == IS_LINK:
-                notes.append(f"{after.file} {IS_LINK}")
             if change is None:
                 untold += 1
             elif after.problem is None and self._is_reached(change, after):

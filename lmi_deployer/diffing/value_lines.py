@@ -57,9 +57,10 @@ class _Columns:
     """Of both values, where the cause stands behind them."""
 
 
-def value_texts(change: Change) -> tuple[str, str]:
+def value_texts(change: Change, *, unit_once: bool = False) -> tuple[str, str]:
     """Both values with their units; in quotes where their ends could not be seen, never alike."""
-    before, after = (_told(seen(text)) for text in wording.shown_values(change))
+    shown = wording.shown_values(change, unit_once=unit_once)
+    before, after = (_told(seen(text)) for text in shown)
     return before, after + (ALIKE if before == after else "")
 
 
@@ -71,12 +72,12 @@ def value_lines(
     changes: Sequence[Change], whole: Impact, width: int, paint: Paint, *, is_wide: bool
 ) -> Iterator[str]:
     """Every value that differs: what it was and is, why, and its impact where that is another."""
-    rows = [_row(change, whole) for change in changes]
+    rows = [_row(change, whole, is_wide=is_wide) for change in changes]
     if not rows:
         return
     longest = max(len(row.key) for row in rows)
     if is_wide:
-        yield from _wide(rows, min(longest, width // 4), width, paint)
+        yield from _wide(rows, longest, width, paint)
         return
     key_width = 0 if width < NARROW else min(longest, _widest_key(rows, width))
     room = width - (4 if key_width == 0 else 2 + key_width + len(GAP))
@@ -95,8 +96,8 @@ def _widest_key(rows: Sequence[_Row], width: int) -> int:
     return max(width // 3, width - 2 - 2 * len(GAP) - values - LEAST_CAUSE)
 
 
-def _row(change: Change, whole: Impact) -> _Row:
-    before, after = value_texts(change)
+def _row(change: Change, whole: Impact, *, is_wide: bool) -> _Row:
+    before, after = value_texts(change, unit_once=not is_wide)
     return _Row(
         key=seen(change.key),
         before=before,
@@ -154,11 +155,17 @@ def _tail_part(line: str, row: _Row, paint: Paint) -> str:
     return line.removesuffix(label) + paint(label, IMPACT_COLORS[row.impact])
 
 
-def _wide(rows: Sequence[_Row], key_width: int, width: int, paint: Paint) -> Iterator[str]:
+def _wide(rows: Sequence[_Row], longest_key: int, width: int, paint: Paint) -> Iterator[str]:
     """Before on the left, after on the right, and the cause behind both."""
-    cause = max(min(max(len(row.tail) for row in rows), width // 4), LEAST_CAUSE)
-    widest = max(max(len(row.before), len(row.after)) for row in rows)
-    value = min(widest, (width - 2 - key_width - cause - 3 * len(GAP)) // 2)
+    widest = max(len(text) for row in rows for text in (row.before, row.after))
+    widest = max(widest, len("before"))
+    room = width - 2 - 3 * len(GAP)
+    value = min(widest, room // 4)
+    key_width = min(longest_key, max(width // 4, room - 2 * value - width // 3))
+    cause = max(min(max(len(row.tail) for row in rows), width // 3), LEAST_CAUSE)
+    value = min(widest, (room - key_width - cause) // 2)
+    cause = max(cause, room - key_width - 2 * value)
+    yield f"  {'':<{key_width}}{GAP}{'before':<{value}}{GAP}{'after':<{value}}{GAP}because of"
     for row in rows:
         cells = zip_longest(
             pieces(row.key, key_width),

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lmi_deployer.diffing.comparison import Change, Comparison, ProfileDiff
-from lmi_deployer.diffing.effects import Effect, cost_change, effects
+from lmi_deployer.diffing.effects import Effect, cost_change, effects, total_cost
 from lmi_deployer.diffing.hiding import HIDDEN
+from lmi_deployer.diffing.page_lines import ALIKE
 from lmi_deployer.diffing.snapshot import Item
 from lmi_deployer.findings import Finding, Place, printable
 from lmi_deployer.impact import Impact
 from lmi_deployer.render import as_text
-from lmi_deployer.secrets import is_secret, redacted
+from lmi_deployer.secrets import is_secret, may_hold, redacted
 
 __all__ = [
     "ABSENT",
@@ -33,22 +34,24 @@ __all__ = [
     "listed",
     "name_before",
     "place",
-    "reason",
     "safe",
     "shown",
     "shown_values",
     "status_text",
+    "total_cost",
     "totals",
 ]
 
-ABSENT = "none"
+ABSENT = "not set"
 """A value that is not there."""
 LONGEST_VALUE = 120
 """Characters of a value that are shown."""
 _KEPT_BEFORE = 20
 """Characters before the first difference of two long values."""
+_ANSWERED_OTHERWISE = "catalog or version of lmi-deploy"
+_FOLLOWS = "follows from other values"
 _THOUSANDS = 10_000
-"""From here on a number with a unit has separators."""
+"""From here on a number with a unit has separators, and the one beside it, too."""
 
 
 def safe(text: str) -> str:
@@ -64,29 +67,54 @@ def shown(item: Item | None, key: str = "") -> str:
     return _cut(_whole(item, key))
 
 
-def shown_values(change: Change) -> tuple[str, str]:
-    """Both values of a change, which never look alike: long ones begin where they differ."""
-    texts = _whole(change.before, change.key), _whole(change.after, change.key)
-    if texts[0] == texts[1]:
-        return _cut(texts[0]), f"{_cut(texts[1])} (another)"
-    if max(map(len, texts)) <= LONGEST_VALUE or _cut(texts[0]) != _cut(texts[1]):
-        return _cut(texts[0]), _cut(texts[1])
-    pairs = enumerate(zip(*texts, strict=False))
-    differs_at = next((at for at, (left, right) in pairs if left != right), min(map(len, texts)))
-    start = max(0, differs_at - _KEPT_BEFORE)
-    return _cut(f"...{texts[0][start:]}"), _cut(f"...{texts[1][start:]}")
+def shown_values(change: Change, *, unit_once: bool = False) -> tuple[str, str]:
+    """Both values of a change, which never look alike: long ones begin where they differ.
+
+    With `unit_once` a unit that both have stands behind the later one alone, as `8 -> 16 tokens`.
+    """
+    sides = change.before, change.after
+    separated = any(_is_long_number(item) for item in sides)
+    before, after = (_whole(item, change.key, separated=separated) for item in sides)
+    if before == after:
+        return _cut(before), f"{_cut(after)}{ALIKE}"
+    unit = change.after.unit if change.after is not None else ""
+    if unit_once and unit and change.before is not None and change.before.unit == unit:
+        before = before.removesuffix(f" {unit}")
+    if _cut(before) != _cut(after):
+        return _cut(before), _cut(after)
+    start = max(0, _same_characters(before, after) - _KEPT_BEFORE)
+    return _cut(f"...{before[start:]}"), _cut(f"...{after[start:]}")
 
 
-def _whole(item: Item | None, key: str) -> str:
+def _same_characters(one: str, other: str) -> int:
+    """How many characters at the beginning are the same; halves, as values may be very long."""
+    same, most = 0, min(len(one), len(other))
+    while same < most:
+        middle = (same + most + 1) // 2
+        if one[same:middle] == other[same:middle]:
+            same = middle
+        else:
+            most = middle - 1
+    return same
+
+
+def _is_long_number(item: Item | None) -> bool:
+    """Whether a number reads better with separators; one without a unit may be a name."""
+    if item is None or not item.unit or not isinstance(item.value, int):
+        return False
+    return abs(item.value) >= _THOUSANDS
+
+
+def _whole(item: Item | None, key: str, *, separated: bool = False) -> str:
     if item is None:
         return ABSENT
     value, unit = item.value, item.unit
-    if is_secret(key, value):
-        return HIDDEN
     text = as_text(value)
-    if unit and isinstance(value, int) and abs(value) >= _THOUSANDS:
+    if may_hold({key: text}) and is_secret(key, value):
+        return HIDDEN
+    if _is_long_number(item) or (separated and unit and isinstance(value, int)):
         text = f"{value:,}"
-    text = redacted(f"{text} {unit}" if unit else text)
+    text = f"{text} {unit}" if unit else text
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
@@ -109,8 +137,6 @@ def impact_titles(diff: ProfileDiff) -> str:
 
 def cause(change: Change) -> str:
     """Why a value changed, with the line to look at: `profiles/x.yaml:31`, `--set`."""
-    item = change.after if change.after is not None else change.before
-    reason = "" if item is None else item.reason
     where = place(change.place)
     match change.cause:
         case "profile":
@@ -120,11 +146,20 @@ def cause(change: Change) -> str:
         case "lock":
             return f"lock, {where}" if where else "lock"
         case "catalog":
-            return safe(f"catalog or version of lmi-deploy ({reason})" if reason else "catalog")
+            told = _reason(change.after or change.before)
+            return f"{_ANSWERED_OTHERWISE} ({told})" if told else _ANSWERED_OTHERWISE
         case "derived":
-            return safe(f"follows from other values ({reason})" if reason else "follows")
+            return _followed(change)
         case "deployed":
             return f"as deployed, {where}" if where else "as deployed"
+
+
+def _followed(change: Change) -> str:
+    """The rule that came to a value; of a value that went, the one that holds no longer."""
+    if change.after is not None:
+        return _reason(change.after) or _FOLLOWS
+    told = _reason(change.before)
+    return f"no longer ({told})" if told else _FOLLOWS
 
 
 def place(place: Place | None) -> str:
@@ -134,17 +169,17 @@ def place(place: Place | None) -> str:
     return safe(f"{place.file}:{place.line}" if place.line else place.file)
 
 
-def reason(item: Item | None) -> str:
+def _reason(item: Item | None) -> str:
     """Why a side has its value, in the words of the rule or guide that decided."""
     return "" if item is None else safe(item.reason)
 
 
 def finding_text(finding: Finding) -> str:
     """`warning LMI609 profiles/x.yaml:31 quantize: ...`, without the way out."""
-    subject = f"{finding.key}: " if finding.key else ""
-    where = place(finding.place)
-    words = (finding.severity, finding.code, where, f"{subject}{finding.problem}")
-    return safe(" ".join(word for word in words if word))
+    subject = f"{safe(finding.key)}:" if finding.key else ""
+    where, problem = place(finding.place), safe(finding.problem)
+    words = (finding.severity, finding.code, where, subject, problem)
+    return " ".join(word for word in words if word)
 
 
 def fix_text(finding: Finding) -> str:

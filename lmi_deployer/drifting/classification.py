@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lmi_deployer.drifting.judging import Judged
 from lmi_deployer.drifting.states import Drift, Seen, Verdict
-from lmi_deployer.state import IN_FLIGHT
+from lmi_deployer.state import IN_FLIGHT, ObservedState
 
 IN_SERVICE = "InService"
 NO_REASON = "SageMaker gives no reason"
@@ -18,12 +18,25 @@ def classify(seen: Seen) -> Verdict:
         if seen.wanted is None or seen.observed is None:
             drift = Drift.CHANGED_OUTSIDE if seen.gone else Drift.UNREADABLE
             return Verdict(drift=drift, reasons=seen.gone or ("it could not be read",))
+        if _is_taken(seen, seen.observed):
+            reasons = (*_not_its_own(seen.observed), "`up` leaves that endpoint as it is")
+            return Verdict(drift=Drift.MISSING, reasons=reasons)
         return _compared(Judged(seen, seen.wanted, seen.observed))
     drift, reasons = _at_once(seen)
     if seen.unknown is not None and seen.unknown not in reasons:
         reasons = (*reasons, seen.unknown)
     is_mended = drift in {Drift.MISSING, Drift.FAILED} and seen.unknown is None
     return Verdict(drift=drift, reasons=reasons, needs_up=is_mended)
+
+
+def _is_taken(seen: Seen, observed: ObservedState) -> bool:
+    """True where neither the endpoint nor what it runs was made for the hardware profile."""
+    return observed.endpoint is None and seen.config not in observed.endpoint_configs
+
+
+def _not_its_own(observed: ObservedState) -> Iterator[str]:
+    if observed.foreign:
+        yield f"of that name, and not made for this hardware profile: {', '.join(observed.foreign)}"
 
 
 def _compared(judged: Judged) -> Verdict:
@@ -55,7 +68,7 @@ def _at_once(seen: Seen) -> tuple[Drift, tuple[str, ...]]:
     if seen.status != IN_SERVICE:
         return Drift.FAILED, (f"it is {seen.status}: {seen.failure or NO_REASON}",)
     if seen.unread:
-        return Drift.UNREADABLE, seen.unread
+        return Drift.UNREADABLE, tuple(dict.fromkeys(seen.unread))
     return Drift.UNKNOWN, ()
 
 
@@ -64,8 +77,7 @@ def _remains(seen: Seen) -> Iterator[str]:
     observed = seen.observed
     if observed is None:
         return
-    if observed.foreign:
-        yield f"of that name, and not made for this hardware profile: {', '.join(observed.foreign)}"
+    yield from _not_its_own(observed)
     things = (
         ("endpoint configuration", observed.endpoint_configs),
         ("model", observed.models),

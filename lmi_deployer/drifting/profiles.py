@@ -53,6 +53,18 @@ class Subject:
     checked: api.Checked | None = None
     problem: str | None = None
     """As a sentence without its full stop."""
+    is_broken: bool = False
+    """True where a file holds it, and has to be mended before it says what should run."""
+    moved_to: str | None = None
+    """The endpoint that it deploys as now, where the one that is looked at has another name."""
+    heir: Subject | None = None
+    """The hardware profile that deploys as the endpoint that is looked at, where this one does not
+    any more."""
+
+    @property
+    def title(self) -> str:
+        """`llama2-70b / p4d`."""
+        return f"{self.profile} / {self.hardware}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +88,15 @@ class Profiles:
         (held,) = named
         about = replace(about, file=held.file)
         if held.loaded is None:
-            return replace(about, problem=f"{held.file} cannot be read: {_first(held.findings)}")
+            why = f"{held.file} cannot be read: {_first(held.findings)}"
+            return replace(about, problem=why, is_broken=True)
         if hardware not in held.loaded.hardware_names:
             return replace(about, problem=f"{held.file} has no hardware profile {hardware}")
         checked = api.check(held.loaded, hardware)
         if checked.spec is None:
             why = _first(checked.findings)
-            return replace(about, problem=f"{held.file} cannot be decided: {why}")
+            why = f"{held.file} cannot be decided: {why}"
+            return replace(about, problem=why, is_broken=True)
         return replace(about, checked=checked)
 
     def _unnamed(self, profile: str, named: Sequence[Held]) -> str:

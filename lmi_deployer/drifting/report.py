@@ -14,6 +14,7 @@ from lmi_deployer.diffing.snapshot import Cost
 from lmi_deployer.drifting.states import Drift, Verdict
 from lmi_deployer.impact import Impact
 from lmi_deployer.paint import Paint, plain
+from lmi_deployer.secrets import redacted
 
 COLORS = {
     Drift.IN_SYNC: "green",
@@ -69,6 +70,8 @@ class Report:
     """The commit, where one was asked for."""
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    is_complete: bool = True
+    """False where a call was refused that could have told of another deployment."""
 
     @property
     def has_drifted(self) -> bool:
@@ -84,6 +87,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "profiles": report.profiles,
         "revision": report.revision,
         "drifted": report.has_drifted,
+        "complete": report.is_complete,
         "counts": {drift.value: counts[drift.value] for drift in Drift},
         "usd_per_hour": sum(row.cost.usd_per_hour for row in report.rows if row.cost),
         "deployments": [_row_as_json(row) for row in report.rows],
@@ -94,8 +98,8 @@ def as_json(report: Report) -> dict[str, Any]:
 def _row_as_json(row: Row) -> dict[str, Any]:
     return {
         "endpoint": row.endpoint,
-        "profile": row.profile,
-        "hardware": row.hardware,
+        "profile": redacted(row.profile),
+        "hardware": redacted(row.hardware),
         "file": row.file,
         "state": row.verdict.drift.value,
         "is_drift": row.verdict.drift.is_drift,
@@ -129,7 +133,8 @@ def as_text(report: Report, place: str | None, paint: Paint = plain) -> str:
     lines = [head if place is None else f"{head}    {place}"]
     lines += [f"note: {wording.safe(note)}" for note in report.notes]
     if not report.rows:
-        return "\n".join([*lines, "nothing is deployed"])
+        as_far = "" if report.is_complete else ", as far as it could be read"
+        return "\n".join([*lines, f"nothing is deployed{as_far}"])
     lines += ["", _table(report.rows)]
     for row in report.rows:
         if row.verdict.drift is not Drift.IN_SYNC or row.verdict.notes or row.errors:
@@ -144,7 +149,7 @@ def _table(rows: Sequence[Row]) -> str:
             row.endpoint,
             wording.safe(row.title),
             row.verdict.drift.value,
-            row.status or "absent",
+            row.status or ("absent" if row.verdict.drift is Drift.MISSING else "not known"),
             f"{row.instances} x {row.instance_type}" if row.instance_type else "",
             "" if row.cost is None else f"{row.cost.usd_per_hour:,.2f}",
         )

@@ -8,22 +8,19 @@ from typing import TYPE_CHECKING
 
 from lmi_deployer.apply import LOGS
 from lmi_deployer.bundle import ARCHIVE_FILE, MANIFEST_FILE
-from lmi_deployer.deployment import (
-    FOLDER_HASH_CHARACTERS,
-    Deployment,
-    identity_of,
-)
+from lmi_deployer.deployment import FOLDER_HASH_CHARACTERS, Deployment, identity_of
 from lmi_deployer.diffing.comparing import Pair, compare
 from lmi_deployer.diffing.comparison import ProfileDiff
 from lmi_deployer.diffing.live_snapshot import cost_of, instances_of
+from lmi_deployer.diffing.live_wanted import FOREIGN, deployment_of
 from lmi_deployer.diffing.reading_live import LiveReader, Sides
 from lmi_deployer.drifting.classification import classify
 from lmi_deployer.drifting.mending import mending
 from lmi_deployer.drifting.profiles import Subject
 from lmi_deployer.drifting.report import Row
-from lmi_deployer.drifting.seeing import keys_of, seen_of, wanted_of, with_engine
+from lmi_deployer.drifting.seeing import keys_of, seen_of, with_engine
 from lmi_deployer.drifting.states import Drift, LiveFiles, Seen, Verdict
-from lmi_deployer.errors import AwsError, CredentialsError, UnreachableError
+from lmi_deployer.errors import AwsError, CredentialsError, InputError, UnreachableError
 from lmi_deployer.findings import errors_among
 from lmi_deployer.impact import Impact
 from lmi_deployer.importing.looking import Looked
@@ -90,16 +87,22 @@ class Reading:
         if sides.wanted.problems and sides.wanted.outlook is None:
             unread = tuple(item.problem for item in sides.wanted.problems)
             return replace(seen, unread=(*seen.unread, *unread))
-        wanted = wanted_of(sides)
+        wanted = deployment_of(sides.wanted)
         looked = sides.looked
         if isinstance(wanted, str) or looked is None:
             return replace(seen, unknown=wanted if isinstance(wanted, str) else None)
         observed = self.aws.observe(wanted.identity, (looked.endpoint, looked.tags))
+        files = self._files(looked, wanted, observed)
+        unusable = looked.problems.get("serving.properties")
+        if files is not None and isinstance(unusable, InputError):
+            # It was read, and is not what was uploaded; its hash says so.
+            told = tuple(text for text in seen.unread if text != unusable.problem)
+            seen = replace(seen, unread=told)
         seen = replace(
             seen,
             wanted=wanted,
             observed=observed,
-            files=self._files(looked, wanted, observed),
+            files=files,
             differing=tuple(keys_of(diff)),
         )
         return with_engine(seen, sides, looked)
@@ -117,6 +120,8 @@ class Reading:
         mark = f"{folder}{MANIFEST_FILE}"
         if mark not in observed.objects:
             return LiveFiles(folder=folder, manifest=None)
+        if observed.objects[mark] is None:  # larger than any that lmi-deploy makes
+            return LiveFiles(folder=folder, manifest=b"")
         if observed.objects[mark] == wanted.bundle.digest:
             return LiveFiles(folder=folder, manifest=wanted.bundle.manifest)
         return LiveFiles(folder=folder, manifest=self.aws.content(mark))
@@ -132,13 +137,19 @@ class Reading:
     ) -> Row:
         live = looked.live if looked else None
         arn = str(looked.endpoint["EndpointArn"]) if looked else None
+        errors = errors_among(sides.wanted.snapshot.findings) if sides else ()
         commands = mending(
-            verdict, seen, subject, suffix=self.suffix, region=self.aws.region, arn=arn
+            verdict,
+            seen,
+            subject,
+            suffix=self.suffix,
+            region=self.aws.region,
+            arn=arn,
+            is_refused=any(item.code != FOREIGN for item in errors),
         )
         if verdict.drift in {Drift.ROLLED_BACK, Drift.FAILED}:
             reason = f"the log group {LOGS}{seen.name} says more"
             verdict = replace(verdict, notes=(*verdict.notes, reason))
-        errors = errors_among(sides.wanted.snapshot.findings) if sides else ()
         return Row(
             endpoint=seen.name,
             profile=subject.profile,

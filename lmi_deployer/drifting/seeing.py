@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lmi_deployer.deployment import Deployment, make_deployment
 from lmi_deployer.diffing.comparison import ProfileDiff
-from lmi_deployer.diffing.reading_live import Sides, served_engine
+from lmi_deployer.diffing.live_wanted import served_engine
+from lmi_deployer.diffing.reading_live import Sides
+from lmi_deployer.diffing.snapshot import RUNNING_INSTANCES
 from lmi_deployer.drifting.profiles import Subject
 from lmi_deployer.drifting.states import Counts, Seen
-from lmi_deployer.errors import InputError
 from lmi_deployer.impact import Part
 from lmi_deployer.importing.looking import GoneError, Looked
 from lmi_deployer.state import ObservedEndpoint
@@ -46,22 +46,11 @@ def _counts(looked: Looked) -> Counts | None:
     return Counts(configured=int(configured), current=int(current), desired=int(desired))
 
 
-def wanted_of(sides: Sides) -> Deployment | str:
-    """What `up` would make, or why that cannot be told."""
-    wanted = sides.wanted
-    if wanted.served is None or wanted.refusal is not None:
-        return f"what `up` would deploy cannot be told: {wanted.refusal}"
-    if wanted.target is None:
-        return "what `up` would deploy cannot be told: nobody names an execution role (--role)"
-    try:
-        return make_deployment(wanted.served, wanted.target)
-    except InputError as error:
-        return error.problem
-
-
 def keys_of(diff: ProfileDiff | None) -> Iterator[str]:
-    """What differs beside tags, which are told one by one."""
+    """What differs beside tags and the number of instances, which are told by themselves."""
     for change in diff.changes if diff else ():
+        if change.key == RUNNING_INSTANCES:
+            continue
         item = change.after or change.before
         if item is not None and item.reaches != {Part.TAGS}:
             yield change.key

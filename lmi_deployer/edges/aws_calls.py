@@ -32,6 +32,7 @@ try:
         ClientError,
         NoCredentialsError,
         NoRegionError,
+        ParamValidationError,
         PartialCredentialsError,
         ProfileNotFound,
         ReadTimeoutError,
@@ -104,7 +105,9 @@ def explained(action: str) -> Iterator[None]:
         fix = did_you_mean(str(error).rpartition("'")[0].rpartition("'")[2], names("registries"))
         raise InputError(f"{action}: {error}", fix=fix) from error
     except BotoCoreError as error:
-        raise UnreachableError(f"{action}: {error}") from error
+        is_unsent = isinstance(error, ParamValidationError)
+        kind = AwsError if is_unsent else UnreachableError
+        raise kind(f"{action}: {' '.join(str(error).split())}") from error
     except ValueError as error:  # boto3's word for an endpoint address that is none
         raise InputError(f"{action}: {error}", fix="AWS_ENDPOINT_URL with a whole URL") from error
 
@@ -248,6 +251,8 @@ def is_not_found(error: AwsError) -> bool:
 
 def _action(operation: str, request: Mapping[str, Any]) -> str:
     """A call in words, with the thing it is about: `CreateModel llama2-70b-p4d-1a2b3c4d`."""
+    if "Key" in request:
+        return f"{operation} s3://{request['Bucket']}/{request['Key']}"
     names = ("EndpointName", "EndpointConfigName", "ModelName", "Bucket", "ResourceArn")
     subject = next((str(request[name]) for name in names if name in request), "")
     return f"{operation} {subject}".strip()

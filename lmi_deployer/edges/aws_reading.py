@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lmi_deployer.deployment import (
@@ -16,10 +16,9 @@ from lmi_deployer.deployment import (
     Identity,
     Target,
 )
-from lmi_deployer.edges.aws_calls import is_not_found
-from lmi_deployer.edges.aws_s3 import AwsStorage
-from lmi_deployer.errors import AwsError, CredentialsError, InputError, UnreachableError
-from lmi_deployer.s3 import bucket_and_key
+from lmi_deployer.edges.aws_listing import AwsListing
+from lmi_deployer.errors import InputError
+from lmi_deployer.s3 import S3_FOLDER, bucket_and_key
 from lmi_deployer.state import ObservedEndpoint, ObservedState, Tags
 from lmi_deployer.steps import Kind
 
@@ -29,29 +28,9 @@ ARN_FROM: Mapping[Kind, tuple[str, str, str]] = {
     "endpoint": ("DescribeEndpoint", "EndpointName", "EndpointArn"),
 }
 """Kind: (the call that describes it, its name there, its ARN in the answer)."""
-NAME_OF_A_DEPLOYMENT = re.compile(rf"(.+)-[0-9a-f]{{{NAME_HASH_CHARACTERS}}}")
-"""Of a model or an endpoint configuration: the name of the deployment that it could be of."""
-PAGE = 100
-"""Entries of one page; 100 is what SageMaker gives at most, and 10 what it gives unasked."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Listed:
-    """An endpoint of the region, and what its tags say of whose it is."""
-
-    name: str
-    tags: Tags | None
-    """None where they could not be read."""
-    problem: AwsError | None = None
-    """Why they could not."""
-
-    @property
-    def is_ours(self) -> bool:
-        """True for one that this tool made."""
-        return self.tags is not None and self.tags.get(DEPLOYMENT_TAG) == self.name
-
-
-class AwsReading(AwsStorage):
+class AwsReading(AwsListing):
     """One account and region, looked at."""
 
     def artifacts(self, of_profile: str | None = None) -> str:
@@ -100,7 +79,7 @@ class AwsReading(AwsStorage):
         ]
         ours = [tags for tags in (*configs.values(), *models.values()) if identity.owns(tags)]
         ours += [endpoint.tags] if endpoint else []
-        folders = {identity.folder, *(tags[FOLDER_TAG] for tags in ours if FOLDER_TAG in tags)}
+        folders = {identity.folder, *filter(None, map(_folder, ours))}
         objects, missing = self.objects(folders)
         bucket, _ = bucket_and_key(identity.folder)
         return ObservedState(
@@ -137,54 +116,13 @@ class AwsReading(AwsStorage):
         """The tags of an endpoint; none where there is no such endpoint."""
         return self._tags_of("endpoint", name) or {}
 
-    def tags(self, arn: str) -> Tags:
-        """The tags of a thing; none where it is gone."""
-        return self._tags(arn) or {}
-
-    def deployments(self) -> list[str]:
-        """Names of all endpoints in the region that this tool made."""
-        return sorted(self._made_here())
-
-    def endpoints(self) -> Iterator[Listed]:
-        """Every endpoint of the region; one whose tags cannot be read hides no other.
-
-        Raises AwsError where the endpoints cannot be listed.
-        """
-        for item in self.calls.pages("sagemaker", "ListEndpoints", "Endpoints", MaxResults=PAGE):
-            name = item["EndpointName"]
-            try:
-                yield Listed(name=name, tags=self.tags(item["EndpointArn"]))
-            except (CredentialsError, UnreachableError):
-                raise
-            except AwsError as error:
-                yield Listed(name=name, tags=None, problem=error)
-
-    def names_in_use(self) -> set[str]:
-        """Names of deployments that models and endpoint configurations of the region could be of.
-
-        Told by the form of their names alone: whose they are, `observe` says.
-        """
-        found = set()
-        for kind, operation in (("EndpointConfig", "ListEndpointConfigs"), ("Model", "ListModels")):
-            for item in self.calls.pages("sagemaker", operation, f"{kind}s", MaxResults=PAGE):
-                match = NAME_OF_A_DEPLOYMENT.fullmatch(item[f"{kind}Name"])
-                if match:
-                    found.add(match[1])
-        return found
-
     def renamed(self, identity: Identity) -> list[str]:
         """Endpoints of the same hardware profile under another name, as a renaming leaves them."""
         return sorted(
             name
-            for name, tags in self._made_here().items()
+            for name, tags in self.made_here().items()
             if name != identity.deployment and replace(identity, deployment=name).owns(tags)
         )
-
-    def _made_here(self) -> dict[str, Tags]:
-        """Every endpoint in the region that this tool made, with its tags."""
-        listed = self.calls.pages("sagemaker", "ListEndpoints", "Endpoints")
-        tagged = {item["EndpointName"]: self._tags(item["EndpointArn"]) or {} for item in listed}
-        return {name: tags for name, tags in tagged.items() if tags.get(DEPLOYMENT_TAG) == name}
 
     def identity(self, deployment: str) -> Identity | None:
         """Whose a deployment is, by the tags of whatever is left of it; None if nothing is."""
@@ -194,12 +132,13 @@ class AwsReading(AwsStorage):
             *self._named("Model", "ListModels", deployment).values(),
         ]
         for tags in found:
-            if tags.get(DEPLOYMENT_TAG) == deployment and FOLDER_TAG in tags:
+            folder = _folder(tags)
+            if tags.get(DEPLOYMENT_TAG) == deployment and folder is not None:
                 return Identity(
                     deployment=deployment,
                     profile=tags.get(PROFILE_TAG, ""),
                     hardware=tags.get(HARDWARE_TAG, ""),
-                    folder=tags[FOLDER_TAG],
+                    folder=folder,
                 )
         return None
 
@@ -224,16 +163,6 @@ class AwsReading(AwsStorage):
         }
         return {name: tags for name, tags in tagged.items() if tags is not None}
 
-    def _tags(self, arn: str) -> dict[str, str] | None:
-        """The tags of a thing, or None when it is gone."""
-        try:
-            listed = list(self.calls.pages("sagemaker", "ListTags", "Tags", ResourceArn=arn))
-        except AwsError as error:
-            if is_not_found(error):
-                return None
-            raise
-        return {tag["Key"]: tag["Value"] for tag in listed}
-
     def _tags_of(self, kind: Kind, name: str) -> dict[str, str] | None:
         """The tags of a named thing, or None when there is no such thing."""
         arn = self._arn(kind, name)
@@ -255,6 +184,15 @@ def observed_endpoint(found: Mapping[str, Any]) -> ObservedEndpoint:
         pending_config_name=pending.get("EndpointConfigName"),
         failure_reason=found.get("FailureReason"),
     )
+
+
+def _folder(tags: Tags) -> str | None:
+    """The S3 folder that tags name; None for a text that is none: anybody can edit a tag.
+
+    It is longer than the one that a profile may name, by the name of the deployment.
+    """
+    folder = tags.get(FOLDER_TAG, "")
+    return folder if re.fullmatch(S3_FOLDER, folder) else None
 
 
 def _made_for(tags: Tags) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 from lmi_deployer.artifact.manifest import ARTIFACT_FOLDER, KEY_CHARACTERS
@@ -53,10 +54,10 @@ class AwsStorage:
             if "NoSuchKey" in str(error):
                 return None
             raise
-        if answer["ContentLength"] > MAX_READ_BYTES:
-            raise InputError(f"{uri} is larger than {MAX_READ_BYTES:,} bytes")
-        with explained(f"reading {uri}"):
-            return bytes(answer["Body"].read())
+        with closing(answer["Body"]) as body, explained(f"reading {uri}"):
+            if answer["ContentLength"] > MAX_READ_BYTES:
+                raise InputError(f"{uri} is larger than {MAX_READ_BYTES:,} bytes")
+            return bytes(body.read())
 
     def store(self, uri: str) -> Store:
         """The artifacts in a folder of S3, which ends in "/"."""

@@ -28,6 +28,8 @@ def read_bytes(path: Path) -> bytes:
                 raw = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # NUL, or what the file system cannot encode
+        raise InputError(f"{str(path)!a} is no name that a file can have") from error
     if len(raw) > MAX_FILE_BYTES:
         raise InputError(f"{path} is larger than {MAX_FILE_BYTES:,} bytes")
     return raw

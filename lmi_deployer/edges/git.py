@@ -6,11 +6,11 @@ Nothing is written, fetched or run: see git_process.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lmi_deployer.edges import git_process, git_refs
+from lmi_deployer.edges import git_links, git_process, git_refs
 from lmi_deployer.edges.git_process import Answer, Blobs
 from lmi_deployer.errors import InputError
 
@@ -25,6 +25,10 @@ NOT_FOUND = "fatal: not a git repository"
 NOT_LITERAL = {"GIT_LITERAL_PATHSPECS": "0"}
 SHOWN_DIGITS = 8
 """Of a commit."""
+
+
+class NoRepositoryError(InputError):
+    """A folder is in no repository."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,10 @@ class Repository:
 
     @classmethod
     def find(cls, folder: Path) -> Repository:
-        """The repository around a folder. Raises InputError where there is none."""
+        """The repository around a folder.
+
+        Raises NoRepositoryError where there is none, InputError for one that cannot be read.
+        """
         asked = ("--is-inside-work-tree", "--is-shallow-repository", "--show-object-format")
         answer = git_process.run(folder, "rev-parse", *asked, "--show-cdup")
         if answer.status:
@@ -62,7 +69,7 @@ class Repository:
                 raise InputError(f"git cannot read the repository: {answer.problem}")
             problem = f"{folder.resolve()} is not inside a git repository"
             fix = "change into one, or name two sides that need none: lmi-deploy diff OLD NEW"
-            raise InputError(problem, fix=fix)
+            raise NoRepositoryError(problem, fix=fix)
         is_inside, is_shallow, hash_name, *up = answer.line.split("\n")
         top = (folder / (up[0] if up else "")).resolve() if is_inside == "true" else None
         return cls(folder=folder, root=top, is_shallow=is_shallow == "true", hash_name=hash_name)
@@ -128,6 +135,19 @@ class Repository:
         """What a path names at a commit, be it a file or a folder; None for nothing."""
         found = _tree_files(self._checked("ls-tree", "-z", "--full-tree", commit, "--", path))
         return next((item for item in found if item.path == path), None)
+
+    def led_to(self, commit: str, paths: Sequence[str]) -> dict[str, git_links.Led]:
+        """Where symbolic links of a commit lead, by their paths."""
+        return git_links.led_to(self.folder, commit, paths)
+
+    def submodule_around(self, commit: str, path: str) -> str | None:
+        """The submodule that a path names or lies in at a commit; None where it is in none."""
+        parts = path.split("/")
+        for count in range(1, len(parts) + 1):
+            found = self.file_at(commit, "/".join(parts[:count]))
+            if found is None or found.mode == SUBMODULE:
+                return None if found is None else found.path
+        return None
 
     def tracked(self, folder: str) -> dict[str, TreeFile]:
         """What the index holds below a folder of the work tree, by path."""

@@ -9,6 +9,7 @@ from lmi_deployer.errors import InputError
 from lmi_deployer.nearest import did_you_mean
 
 UNSHALLOW = "`git fetch --unshallow`; in GitHub Actions, `fetch-depth: 0` of actions/checkout"
+HEAD = "HEAD"
 USUAL_NAMES = ("main", "master")
 MOST_NAMES = 5000
 """Of branches and tags that a misspelt name is compared with."""
@@ -24,10 +25,20 @@ def resolve(folder: Path, revision: str, *, is_shallow: bool = False) -> str:
         return answer.line
     if "is ambiguous" in answer.problem:
         raise InputError(f"{revision!r} begins several commits", fix="more of its digits")
-    if run(folder, "rev-parse", "--verify", "HEAD").status:
-        raise InputError("the repository has no commit yet", fix="commit first: `git commit`")
+    _refuse_unborn(folder, revision)
     fix = _way_on(folder, revision, is_shallow=is_shallow)
     raise InputError(f"there is no git revision {revision!r}", fix=fix)
+
+
+def _refuse_unborn(folder: Path, revision: str) -> None:
+    """Raise InputError for a repository without a commit, or for HEAD of a branch without one."""
+    if run(folder, "rev-parse", "--verify", HEAD).status == 0:
+        return
+    if not run(folder, "for-each-ref", "--count=1").out:
+        raise InputError("the repository has no commit yet", fix="commit first: `git commit`")
+    if revision.startswith(HEAD):
+        fix = "commit first, or name two revisions: lmi-deploy diff git:OLD git:NEW"
+        raise InputError("the branch that is checked out has no commit yet", fix=fix)
 
 
 def _way_on(folder: Path, revision: str, *, is_shallow: bool) -> str:
@@ -36,7 +47,7 @@ def _way_on(folder: Path, revision: str, *, is_shallow: bool) -> str:
     of_remote = next((name for name in names if name.partition("/")[2] == revision), None)
     if of_remote is not None:
         return f"did you mean {of_remote!r}?"
-    fix = did_you_mean(revision, [*names, "HEAD"])
+    fix = did_you_mean(revision, [*names, HEAD])
     return f"{fix}; this clone is shallow: {UNSHALLOW}" if is_shallow else fix
 
 
@@ -70,6 +81,7 @@ def default_branch(folder: Path) -> str:
     for name in wanted:
         if name in known:
             return name
+    _refuse_unborn(folder, HEAD)
     problem = "nothing says which branch is the default: there is no origin/HEAD, main or master"
     fix = "name a revision, as in lmi-deploy diff git:REV, or `git remote set-head origin --auto`"
     raise InputError(problem, fix=fix)

@@ -11,16 +11,16 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import urljoin
 
 from lmi_deployer.edges.github_calls import (
     ATTEMPTS,
     Answer,
     Calls,
     GitHubError,
-    RefusedError,
     UnsureError,
+    address_from,
 )
+from lmi_deployer.findings import printable
 from lmi_deployer.reviewing.comment import Comment, is_same, own_comment
 
 PER_PAGE = 100
@@ -87,9 +87,12 @@ class GitHub:
         question = {"query": "query { viewer { login } }"}
         found = self._calls.call("POST", self._graphql, question, repeats=True).content
         try:
-            return str(found["data"]["viewer"]["login"])
-        except (KeyError, TypeError) as error:
-            raise RefusedError("GitHub does not say whose token this is") from error
+            login = found["data"]["viewer"]["login"]
+        except (KeyError, TypeError):
+            login = None
+        if not isinstance(login, str) or not login:
+            raise GitHubError("GitHub does not say whose token this is", fix="run it again")
+        return login
 
     def _comments(self, path: str) -> Iterator[Comment]:
         """Every comment, page by page, oldest first."""
@@ -102,11 +105,12 @@ class GitHub:
             url = _next(answer)
             if url is None:
                 return
+        raise GitHubError(f"GitHub lists more than {MOST_PAGES * PER_PAGE:,} comments")
 
 
 def _next(answer: Answer) -> str | None:
     found = _NEXT.search(answer.headers.get("Link", ""))
-    return urljoin(answer.url, found[1]) if found else None
+    return address_from(answer.url, found[1]) if found else None
 
 
 def _comment(item: Any) -> Comment:
@@ -116,9 +120,9 @@ def _comment(item: Any) -> Comment:
             id=int(item["id"]),
             author=str(user["login"]) if user else "",
             body=str(item["body"] or ""),
-            url=str(item["html_url"]),
+            url=printable(str(item["html_url"])),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise GitHubError("GitHub sent something that is no comment") from error
 
 

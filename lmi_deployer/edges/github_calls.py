@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,8 +33,6 @@ _REFUSED = frozenset({_UNAUTHORIZED, _FORBIDDEN, 404, 410})
 _SERVER_ERRORS = 500
 _MOVED = frozenset({301, 302, 307, 308})
 """GitHub asks to repeat the request as it was: "Follow redirects" of its best practices."""
-
-
 _MOVED_OR_WORSE = 300
 Body = Mapping[str, Any] | None
 
@@ -75,14 +72,6 @@ class Answer:
     """The parsed JSON; None where there was none."""
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """urllib would take the token along to any host."""
-
-    def redirect_request(self, *_arguments: Any, **_more: Any) -> None:
-        """Follow nothing."""
-        return
-
-
 @dataclass(kw_only=True)
 class Calls:
     """Calls with one token. Raises InputError for an address or a token that cannot be one."""
@@ -104,7 +93,7 @@ class Calls:
         self.token = self.token.strip()
         if not self.token.isascii() or not self.token.isprintable() or " " in self.token:
             raise InputError("GITHUB_TOKEN holds characters that no token has", fix="set it again")
-        self._opener = urllib.request.build_opener(_NoRedirects)
+        self._opener = _opener(parts)
 
     def call(self, method: str, path: str, body: Body = None, *, repeats: bool = False) -> Answer:
         """The answer to one request below the API's address, or at a whole one of the same host.
@@ -140,7 +129,7 @@ class Calls:
             answer = self._sent(method, url, body)
             if answer.status not in _MOVED:
                 return self._judged(answer)
-            url = urljoin(url, answer.headers.get("Location", ""))
+            url = address_from(url, answer.headers.get("Location", ""))
         raise GitHubError("GitHub points from one address to another without end")
 
     def _sent(self, method: str, url: str, body: Body) -> Answer:
@@ -159,10 +148,10 @@ class Calls:
         request.add_unredirected_header("Authorization", f"Bearer {self.token}")
         try:
             with self._opener.open(request, timeout=TIMEOUT_SECONDS) as response:
-                return _answer(url, response.status, response.headers, response.read(MOST_BYTES))
-        except urllib.error.HTTPError as error:
-            with error:
-                return _answer(url, error.code, error.headers, error.read(MOST_BYTES))
+                raw = response.read(MOST_BYTES)
+                if response.length:  # what is left of it, where it says how long it is
+                    raise http.client.IncompleteRead(raw, response.length)
+                return _answer(url, response.status, response.headers, raw)
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
             problem = self._shown(f"GitHub does not answer: {reason}")
@@ -201,6 +190,31 @@ class Calls:
         """What may be printed of a text that somebody else wrote."""
         shown = printable(redacted(text.replace(self.token, "***") if self.token else text))
         return shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}..."
+
+
+def _opener(parts: SplitResult) -> urllib.request.OpenerDirector:
+    """Opens addresses, through the proxy of the environment, and gives every answer as it is.
+
+    What urllib adds by itself would follow an answer to any host, and take the token along.
+    """
+    opener = urllib.request.OpenerDirector()
+    if parts.scheme == "https":  # a proxy sees nothing of it; of http it would see the token
+        opener.add_handler(urllib.request.ProxyHandler())
+        opener.add_handler(urllib.request.HTTPSHandler())
+    else:
+        opener.add_handler(urllib.request.HTTPHandler())
+    return opener
+
+
+def address_from(url: str, to: str) -> str:
+    """Where an answer from `url` points. Raises GitHubError for what is no address."""
+    try:
+        found = urljoin(url, to)
+    except ValueError:
+        found = ""
+    if not found.isascii() or not found.isprintable() or " " in found or not found:
+        raise GitHubError("GitHub points to something that is no address")
+    return found
 
 
 def _parts(url: str) -> SplitResult | None:

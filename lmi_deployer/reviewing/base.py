@@ -11,7 +11,14 @@ from collections.abc import Callable
 from lmi_deployer.errors import InputError
 from lmi_deployer.reviewing.pull_request import PullRequest
 
-DEPTH = "in GitHub Actions, `fetch-depth: 2` of actions/checkout; elsewhere, fetch the base"
+DEPTH = (
+    "in GitHub Actions, `fetch-depth: 2` of actions/checkout, or 0 in a merge queue and where a "
+    "branch is checked out; elsewhere, fetch the base"
+)
+OTHER_CHECKOUT = (
+    "let actions/checkout take what it takes by itself on `pull_request`, which is a merge of the "
+    "pull request; or --base with a revision to compare HEAD with"
+)
 MERGED_INTO = "HEAD^1"
 """What a merge goes into."""
 SHOWN_DIGITS = 8
@@ -31,6 +38,8 @@ def base_of(asked: str | None, pull: PullRequest, commit_of: Callable[[str], str
     named += [pull.base_commit] if pull.base_commit else []
     for revision in named:
         if commit_of(revision) is not None:
+            if not is_checked_out(pull, commit_of):
+                raise InputError(f"what is checked out is not {_name(pull)}", fix=OTHER_CHECKOUT)
             return revision
     if named:
         shown = pull.base_branch or str(pull.base_commit)[:SHOWN_DIGITS]
@@ -39,6 +48,22 @@ def base_of(asked: str | None, pull: PullRequest, commit_of: Callable[[str], str
         "nothing says what to compare with: this is no run for a pull request",
         fix="--base with a revision, as in --base origin/main",
     )
+
+
+def is_checked_out(pull: PullRequest, commit_of: Callable[[str], str | None]) -> bool:
+    """False where HEAD is neither the pull request nor GitHub's merge of it.
+
+    So it is on `pull_request_target`, where a workflow checks out what the pull request goes into:
+    a comparison would find no differences in any pull request.
+    """
+    if pull.head_commit is None:
+        return True
+    own = {pull.head_commit, pull.merge_commit} - {None}
+    return commit_of("HEAD") in own or commit_of("HEAD^2") == pull.head_commit
+
+
+def _name(pull: PullRequest) -> str:
+    return f"pull request {pull.number} ({str(pull.head_commit)[:SHOWN_DIGITS]})"
 
 
 def side_names(
@@ -52,6 +77,7 @@ def side_names(
     before = after = None
     if base == MERGED_INTO and pull.base_branch and commit:
         before = f"{pull.base_branch} ({commit[:SHOWN_DIGITS]})"
-    if pull.number is not None and pull.head_commit is not None:
-        after = f"pull request {pull.number} ({pull.head_commit[:SHOWN_DIGITS]})"
+    is_known = pull.number is not None and pull.head_commit is not None
+    if is_known and is_checked_out(pull, commit_of):
+        after = _name(pull)
     return before, after

@@ -15,7 +15,7 @@ from lmi_deployer.diffing.markdown_text import comment as hidden
 
 MOST_CHARACTERS = 65_536
 """Of a comment, as GitHub's own error says: "body is too long (maximum is 65536 characters)"."""
-CUT = "\n\nThe rest is left out: a comment holds no more. The summary of the run has all of it.\n"
+CUT = "\n\nThe rest is left out: a comment holds no more. The log of the run has all of it.\n"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,8 @@ class PullRequest:
     base_commit: str | None = None
     """What the branch was at when the event came: it may have moved on since."""
     head_commit: str | None = None
+    merge_commit: str | None = None
+    """The merge that GitHub made of it for this run, and that a workflow checks out by itself."""
 
 
 def pull_request_of(variables: Mapping[str, str], event: Any) -> PullRequest:
@@ -46,6 +48,7 @@ def pull_request_of(variables: Mapping[str, str], event: Any) -> PullRequest:
         base_branch=variables.get("GITHUB_BASE_REF") or None,
         base_commit=_matching(_COMMIT, base.get("sha") or queued.get("base_sha")),
         head_commit=_matching(_COMMIT, head.get("sha")),
+        merge_commit=_matching(_COMMIT, variables.get("GITHUB_SHA")) if in_ref else None,
     )
 
 

@@ -6,9 +6,9 @@ import json
 import os
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -141,10 +141,23 @@ def _clean_slate() -> Iterator[None]:
         BackendDict.reset()
 
 
+class _Dispatcher(DomainDispatcherApplication):
+    """Moto's, which would list its folders on the disk for each request."""
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        """The service that a host stands for."""
+        return _service_of(super().get_backend_for_host, host)
+
+
+@lru_cache(maxsize=256)
+def _service_of(look_up: Callable[[str | None], Any], host: str | None) -> Any:
+    return look_up(host)
+
+
 @cache
 def _moto_server() -> DomainDispatcherApplication:
     """Moto's routes, which take long to set up and keep nothing of a sandbox."""
-    return DomainDispatcherApplication(create_backend_app)
+    return _Dispatcher(create_backend_app)
 
 
 @contextmanager

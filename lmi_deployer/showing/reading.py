@@ -10,7 +10,7 @@ from pathlib import Path
 from lmi_deployer import api, lockfile
 from lmi_deployer.diffing.snapshot import Snapshot
 from lmi_deployer.diffing.taking import take
-from lmi_deployer.edges.files import read_text
+from lmi_deployer.edges.files import read_bytes, read_text
 from lmi_deployer.errors import InputError
 from lmi_deployer.findings import Finding, Place, ProfileError
 from lmi_deployer.hardware import LoadedProfile, load_profile
@@ -23,6 +23,11 @@ class Shown:
 
     snapshots: tuple[Snapshot, ...] = ()
     plan: SavedPlan | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """False where a hardware profile could not be decided."""
+        return all(item.deployed is not None for item in self.snapshots)
 
 
 def read(
@@ -77,6 +82,16 @@ def _taken(loaded: LoadedProfile, hardware: str, region: str) -> Snapshot:
         hardware=hardware,
         file=loaded.source.name,
     )
+
+
+def text_of(name: str) -> str | None:
+    """What a file holds, in any encoding; None for what is no file, or was read already."""
+    if name == "-":
+        return None
+    try:
+        return read_bytes(Path(name)).decode("utf-8-sig", "replace")
+    except InputError:
+        return None
 
 
 def problems(error: InputError) -> Iterator[Finding]:

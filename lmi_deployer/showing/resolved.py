@@ -5,19 +5,43 @@ No path, line, date or origin stands in them: `git diff` compares them by way of
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 
 from lmi_deployer.diffing.snapshot import Cost, Item, MemoryShare, Snapshot
-from lmi_deployer.findings import Finding, printable
+from lmi_deployer.findings import LONGEST_LINE, Finding, printable
 from lmi_deployer.render import PROPERTIES_FILE, as_text
 from lmi_deployer.secrets import is_secret, redacted
 
 HIDDEN = "***"
+SHOWN_DIGITS = 12
+"""Of a hash."""
 
 
 def page(snapshots: Iterable[Snapshot]) -> str:
     """Every hardware profile under a heading of its own."""
-    return "\n\n".join("\n".join(_block(snapshot)) for snapshot in snapshots)
+    return "\n\n".join("\n".join(map(_line, _block(snapshot))) for snapshot in snapshots)
+
+
+def as_written(text: str) -> str:
+    """The text of a profile that cannot be resolved, without secrets; a hash of a very long one."""
+    from lmi_deployer.diffing.text_diffs import MOST_CHARACTERS, masked
+
+    shown = masked(text)
+    if len(text) > MOST_CHARACTERS:
+        return f"{len(text):,} characters (sha256 {_digest(shown)})"
+    return "\n".join(map(_line, shown.splitlines()))
+
+
+def _line(text: str) -> str:
+    """As a terminal takes it; what is too long to be shown is told apart by a hash."""
+    if len(text) <= LONGEST_LINE:
+        return printable(text)
+    return f"{printable(text)} (sha256 {_digest(text)})"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:SHOWN_DIGITS]
 
 
 def _block(snapshot: Snapshot) -> Iterator[str]:
@@ -40,7 +64,7 @@ def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
         f"{finding.severity}[{finding.code}] {line}"
         for finding in findings
         if finding.severity != "note"
-        for line in (redacted(finding.text).partition("\n")[0],)
+        for line in (printable(redacted(finding.text).partition("\n")[0]),)
     }
     yield from sorted(shown)
 
@@ -51,7 +75,7 @@ def _shown(key: str, item: Item) -> str:
 
 
 def _plain(key: str, text: str) -> str:
-    return HIDDEN if is_secret(key, text) else printable(text)
+    return HIDDEN if is_secret(key, text) else text
 
 
 def _memory(memory: MemoryShare) -> str:

@@ -52,6 +52,16 @@
     }
   };
 
+  // For browsers that do not know `::details-content`, by which the style opens them on paper.
+  let closed = [];
+  window.addEventListener("beforeprint", () => {
+    closed = all("details:not([open])");
+    for (const section of closed) section.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    for (const section of closed) section.open = false;
+  });
+
   const reveal = () => {
     const target = byId(location.hash.slice(1));
     if (target instanceof HTMLDetailsElement) {

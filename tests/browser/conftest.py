@@ -5,17 +5,16 @@ Without a browser these tests are skipped, or fail where LMI_DEPLOY_REQUIRE_BROW
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import (
     Browser,
-    BrowserContext,
     Dialog,
     Page,
     Request,
@@ -30,13 +29,13 @@ WAIT_MS = 30_000
 
 @dataclass
 class Opened:
-    """A page in the browser, and all that it did beside showing itself."""
+    """A page in the browser, and all that it did since it was opened beside showing itself."""
 
     page: Page
-    url: str
+    url: str = ""
     problems: list[str] = field(default_factory=list)
 
-    def listen(self) -> None:
+    def __post_init__(self) -> None:
         """Write down errors, dialogs and requests for anything but the file itself."""
         self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         self.page.on("console", lambda line: self.problems.append(f"{line.type}: {line.text}"))
@@ -79,23 +78,38 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def opener(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
-    """Opens a document as a file, in a context of its own without a network."""
-    contexts: list[BrowserContext] = []
+@pytest.fixture(scope="module")
+def opener(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opener]:
+    """Opens a document as a file without a network, always in the same tab of the same options.
 
-    def opener(document: str, *, width: int = 1200, **options: Any) -> Opened:
-        file = tmp_path / f"{len(contexts)}.html"
+    A tab takes half a second to make, and a document that is loaded anew remembers nothing.
+    """
+    folder = tmp_path_factory.mktemp("pages")
+    tabs: dict[tuple[tuple[str, Any], ...], Opened] = {}
+
+    def opener(
+        document: str,
+        *,
+        width: int = 1200,
+        color_scheme: Literal["light", "dark"] = "light",
+        **options: Any,
+    ) -> Opened:
+        name = tuple(sorted(options.items()))
+        if name not in tabs:
+            context = browser.new_context(offline=True, **options)
+            context.set_default_timeout(WAIT_MS)
+            tabs[name] = Opened(context.new_page())
+        opened = tabs[name]
+        file = folder / f"{hashlib.sha256(document.encode()).hexdigest()}.html"
         file.write_text(document, encoding="utf-8")
-        viewport = ViewportSize(width=width, height=800)
-        context = browser.new_context(offline=True, viewport=viewport, **options)
-        contexts.append(context)
-        context.set_default_timeout(WAIT_MS)
-        result = Opened(context.new_page(), file.as_uri())
-        result.listen()
-        result.page.goto(result.url)
-        return result
+        opened.page.set_viewport_size(ViewportSize(width=width, height=800))
+        opened.page.emulate_media(media="null", color_scheme=color_scheme)
+        opened.page.goto("about:blank")
+        opened.url = file.as_uri()
+        opened.problems.clear()
+        opened.page.goto(opened.url)
+        return opened
 
     yield opener
-    for context in contexts:
-        context.close()
+    for opened in tabs.values():
+        opened.page.context.close()

@@ -16,6 +16,11 @@ from tests.diffing_samples import samples
 HERE = Path(__file__).parent
 ACCESSIBILITY = (HERE / "accessibility.js").read_text(encoding="utf-8").partition("\n")[2]
 PDF_PAGE = b"/Type /Page\n"
+RIGHT_EDGES = """cells => cells.map(cell => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  return range.getBoundingClientRect().right;
+})"""
 SHOWN_ROWS = "#overview tbody tr:not([hidden])"
 
 
@@ -89,7 +94,7 @@ def test_the_filter_hides_rows_with_their_sections(opener: Opener):
 
 def test_rows_are_sorted_up_and_down_by_what_a_column_means(opener: Opener):
     opened = opener(document())
-    heading = opened.page.locator("#overview thead th").nth(3)
+    heading = opened.page.locator("#overview thead th").nth(1)
 
     def impacts() -> list[int]:
         return [int(item.impact) for item in by_title(titles(opened))]
@@ -104,7 +109,7 @@ def test_rows_are_sorted_up_and_down_by_what_a_column_means(opener: Opener):
     heading.get_by_role("button").click()
     assert heading.get_attribute("aria-sort") == "descending"
     assert impacts() == sorted(impacts(), reverse=True)
-    opened.page.locator("#overview thead button").last.click()
+    opened.page.locator("#overview thead button").nth(2).click()
     assert heading.get_attribute("aria-sort") is None
     costs = [item.usd_per_hour_delta for item in by_title(titles(opened))]
     known = [cost for cost in costs if cost is not None]
@@ -149,9 +154,23 @@ def test_a_narrow_screen_scrolls_only_down(name: str, opener: Opener):
     assert left_and_width(shown, "summary")[1] <= 360
 
 
+def test_a_narrow_screen_shows_the_impact_and_every_value_without_scrolling(opener: Opener):
+    shown = opener(document(), width=360).page
+    for selector in (
+        "#overview td .impact",
+        *(f".values td:nth-child({column})" for column in (2, 3, 4, 5)),
+        ".lines del",
+        ".lines ins",
+    ):
+        places = shown.locator(selector).evaluate_all(RIGHT_EDGES)
+        assert places, selector
+        assert max(places) <= 360, selector
+
+
+@pytest.mark.parametrize("width", [360, 1200])
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
-def test_everybody_can_read_it(color_scheme: str, opener: Opener):
-    opened = opener(document(), color_scheme=color_scheme)
+def test_everybody_can_read_it(color_scheme: str, width: int, opener: Opener):
+    opened = opener(document(), color_scheme=color_scheme, width=width)
     assert opened.page.evaluate(ACCESSIBILITY) == []
 
 
@@ -178,14 +197,28 @@ def test_what_is_closed_is_printed_all_the_same(opener: Opener):
     opened.page.click("#close-all")
     inside = "document.querySelector('.profile .inside').checkVisibility()"
     assert not opened.page.evaluate(inside)
-    printed = opened.page.pdf().count(PDF_PAGE)
     opened.page.emulate_media(media="print")
     assert opened.page.evaluate(inside)
     assert not opened.page.locator("#controls").is_visible()
-    as_closed = document().replace("details::details-content", "details.none")
-    without = opener(as_closed, bypass_csp=True)
-    without.page.click("#close-all")
-    assert printed > without.page.pdf().count(PDF_PAGE) > 0
+
+
+@pytest.mark.parametrize("broken", ["details::details-content", '"beforeprint"'])
+def test_two_ways_lead_to_a_print_with_all_sections_open(broken: str, opener: Opener):
+    """The style where there is no script, the script where a browser does not know the style."""
+    both = "details::details-content", '"beforeprint"'
+
+    def pages(*without: str) -> int:
+        shown = document()
+        for text in without:
+            assert shown.count(text) == 1
+            shown = shown.replace(text, '"none"' if text.startswith('"') else "details.none")
+        opened = opener(shown, bypass_csp=True).page
+        opened.click("#close-all")
+        printed = opened.pdf().count(PDF_PAGE)
+        assert opened.locator("details[open]").count() == 0  # afterwards as before
+        return printed
+
+    assert pages(broken) > pages(*both) > 0
 
 
 @pytest.mark.parametrize("has_policy", [True, False], ids=["policy", "without-policy"])
@@ -211,8 +244,8 @@ def test_the_policy_stops_what_would_get_in_all_the_same(opener: Opener):
 
 
 def test_a_picture_of_it_is_not_blank(opener: Opener):
-    opened = opener(document())
-    shown, blank = opened.page.screenshot(), opener("<!doctype html>").page.screenshot()
+    shown = opener(document()).page.screenshot()
+    blank = opener("<!doctype html>").page.screenshot()
     assert len(shown) > 10 * len(blank)  # one color compresses to nearly nothing
 
 

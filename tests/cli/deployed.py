@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -19,7 +19,6 @@ from botocore.session import Session
 from lmi_deployer.cli import connection
 from lmi_deployer.edges import aws_calls
 from lmi_deployer.edges.aws import Aws
-from lmi_deployer.edges.aws_calls import AwsSettings
 from lmi_deployer.sandbox import SandboxSettings, running_sandbox
 from tests.cli.conftest import Command, Outcome
 
@@ -27,8 +26,11 @@ POLL_SECONDS = 0.01
 
 
 @contextmanager
-def quick_sandbox(**options: Any) -> Iterator[SandboxSettings]:
-    """A sandbox whose clients parse the models of the services once, and poll without a pause."""
+def quick_sandbox(*, is_shared: bool = True, **options: Any) -> Iterator[SandboxSettings]:
+    """A sandbox whose clients parse the models of the services once, and poll without a pause.
+
+    With `is_shared` all commands have one connection, which knows the account after the first.
+    """
     with running_sandbox(**options) as settings, pytest.MonkeyPatch.context() as patched:
         isolated, parsed = aws_calls._isolated, create_loader()
 
@@ -39,6 +41,8 @@ def quick_sandbox(**options: Any) -> Iterator[SandboxSettings]:
 
         patched.setattr(aws_calls, "_isolated", with_parsed_models)
         patched.setattr(connection, "SANDBOX_POLL_SECONDS", POLL_SECONDS)
+        if is_shared:
+            patched.setattr(connection, "_aws", cache(connection._aws))
         yield settings
 
 
@@ -64,14 +68,13 @@ class Account:
 
     @cached_property
     def aws(self) -> Aws:
-        return Aws(
-            AwsSettings(
-                region=self.settings.region,
-                endpoint_url=self.settings.endpoint_url,
-                access_key_id=self.settings.access_key_id,
-                secret_access_key=self.settings.secret_access_key,
-                role_arn=self.settings.role_arn,
-            )
+        return connection._aws(
+            region=self.settings.region,
+            endpoint_url=self.settings.endpoint_url,
+            access_key_id=self.settings.access_key_id,
+            secret_access_key=self.settings.secret_access_key,
+            role_arn=self.settings.role_arn,
+            artifacts=None,
         )
 
     def client(self, service: str) -> Any:

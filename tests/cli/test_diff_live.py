@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,16 @@ def diff(account: Account, *arguments: str) -> dict[str, Any]:
     done = account("diff", *arguments, "-o", "json")
     assert done.status == 0, done.err
     return dict(json.loads(done.out))
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w:gz") as archive:
+        for name, body in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(body)
+            archive.addfile(entry, io.BytesIO(body))
+    return held.getvalue()
 
 
 def only(comparison: dict[str, Any]) -> dict[str, Any]:
@@ -130,7 +142,52 @@ def test_no_secret_of_a_live_endpoint_is_shown(account: Account, form: str):
     assert token not in text
 
 
+@pytest.mark.parametrize("packaging", ["prefix", "tar.gz"])
+def test_a_file_edited_on_s3_moves_nothing_and_is_told(account: Account, packaging: str):
+    account.edit(("lmi-dist\n", f"lmi-dist\n    endpoint: {{packaging: {packaging}}}\n"))
+    account.up()
+    path, body = "model/serving.properties", b"option.max_rolling_batch_size=1\n"
+    if packaging == "tar.gz":
+        path, body = "model.tar.gz", packed({"serving.properties": body})
+    account.put(path, body)
+    comparison = diff(account, "live")
+    assert only(comparison)["impact"] == "unknown"  # and no restart, which `up` would not do
+    assert only(comparison)["changes"] == []
+    (finding,) = comparison["unread"][0]["findings"]
+    assert "moves nothing" in finding["fix"]
+    plan = json.loads(account("plan", "chat", "-o", "json").out)["plans"][0]
+    assert plan["impact"] == "none"
+    assert account.drift()["impact"] == "none"
+    assert path in " ".join(account("diff", "live").out.split()).replace(". ", ".")
+    account.up()
+    assert account("diff", "live", "--exit-code").status == 0
+
+
 def test_without_credentials_live_is_no_side(lmi: Command):
     done = lmi("diff", "live", "--region", "us-east-1")
     assert (done.status, done.out) == (1, "")
     assert "there are no AWS credentials" in done.err
+
+
+def _costs(profile: dict[str, Any]) -> list[dict[str, Any]]:
+    return [profile["effects"]["cost"][side] for side in ("before", "after")]
+
+
+@pytest.mark.parametrize("sides", [("live",), ("chat", "live")])
+def test_an_endpoint_that_somebody_scaled_differs_in_instances_and_cost(
+    account: Account, sides: tuple[str, ...]
+):
+    variant = account.config()["ProductionVariants"][0]["VariantName"]
+    wanted = {"VariantName": variant, "DesiredInstanceCount": 3}
+    account.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=account.endpoint, DesiredWeightsAndCapacities=[wanted]
+    )
+    account.described()
+    profile = only(diff(account, *sides))
+    (change,) = profile["changes"]
+    assert (change["key"], change["impact"]) == ("endpoint.running_instances", "none")
+    counts = {change["before"]["value"], change["after"]["value"]}
+    assert counts == {1, 3}
+    assert profile["impact"] == "none"  # `up` leaves it scaled
+    costs = {round(cost["usd_per_hour"], 3) for cost in _costs(profile)}
+    assert max(costs) == pytest.approx(3 * min(costs), abs=0.001)

@@ -226,3 +226,15 @@ def completed(words: str) -> list[str]:
 )
 def test_the_shell_completes_codes_keys_variables_and_profiles(start: str, offered: list[str]):
     assert set(offered) <= set(completed(f"lmi-deploy explain {start}"))
+
+
+def test_what_the_lock_says_is_told_with_its_line(lmi: Command):
+    lmi("lock", "--offline")
+    lock = Path("profiles/lmi.lock")
+    lock.write_text(lock.read_text().replace('"commit": null', f'"commit": "{"c" * 40}"'))
+    arguments = ("explain", "chat", "model.commit", "--set", "backend=vllm")
+    (profile,) = json.loads(lmi(*arguments, "-o", "json").out)["profiles"]
+    (value,) = profile["values"]
+    assert (value["value"], value["file"]) == ("c" * 40, str(lock))
+    assert lock.read_text().splitlines()[value["line"] - 1].strip() == "{"
+    assert f"({lock}:{value['line']}" in lmi(*arguments).out

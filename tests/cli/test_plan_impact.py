@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+from lmi_deployer.cli.sandbox_finder import announced
 from tests.cli.conftest import Command
+from tests.cli.deployed import Account, quick_sandbox
 
 PLAN = ("plan", "chat", "-p", "g5")
 OTHER = ("--set", "max_rolling_batch_size=4")
@@ -14,16 +16,17 @@ RESTART = (
 )
 
 
-def test_a_plan_and_an_update_say_what_they_do_to_the_endpoint(kept: Command):
-    first = kept("up", "chat", "-p", "g5", "--yes")
-    assert "Impact" not in first.out  # there is nothing yet
-    assert RESTART in kept(*PLAN, *OTHER).out
-    tagged = kept(*PLAN, "--set", "endpoint.tags.team=search").out
-    assert "Impact  none: tags (team) change; nothing that runs notices\n" in tagged
-    (plan,) = json.loads(kept(*PLAN, *OTHER, "-o", "json").out)["plans"]
-    assert (plan["impact"], plan["unread"]) == ("restart", [])
-    assert plan["changed"] == {"files": ["option.max_rolling_batch_size"]}
-    assert RESTART in kept("up", "chat", "-p", "g5", "--yes", *OTHER).out
+def test_a_plan_and_an_update_say_what_they_do_to_the_endpoint(lmi: Command):
+    with quick_sandbox(describes=0) as settings, announced(settings):
+        account = Account(settings, lmi, "chat")
+        assert "Impact" not in account.up().out  # there is nothing yet
+        assert RESTART in account(*PLAN, *OTHER).out
+        tagged = account(*PLAN, "--set", "endpoint.tags.team=search").out
+        assert "Impact  none: tags (team) change; nothing that runs notices\n" in tagged
+        (plan,) = json.loads(account(*PLAN, *OTHER, "-o", "json").out)["plans"]
+        assert (plan["impact"], plan["unread"]) == ("restart", [])
+        assert plan["changed"] == {"files": ["option.max_rolling_batch_size"]}
+        assert RESTART in account.up(*OTHER).out
 
 
 def test_without_an_account_the_impact_is_not_known(lmi: Command):

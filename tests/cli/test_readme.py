@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
+from tests.conftest import UPDATE
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -67,6 +68,20 @@ def test_what_compiling_would_run_is_told_as_it_is_shown(
     words = "compile llama2-70b -p p4d --sandbox --dry-run"
     done = lmi(*words.split())
     assert (done.status, done.out.splitlines()) == (0, transcript(f"lmi-deploy {words}"))
+
+
+def test_what_a_change_costs_is_told_as_it_is_shown(
+    lmi: Command, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+):
+    monkeypatch.chdir(ROOT)
+    words = "diff llama2-70b llama2-70b -p p4d --set instance_type=ml.p5.48xlarge"
+    done = lmi(*words.split())
+    assert done.status == 0
+    shown = "\n".join([*transcript(f"lmi-deploy {words}"), ""])
+    if request.config.getoption(UPDATE):
+        (ROOT / "README.md").write_text(README.replace(shown, done.out), encoding="utf-8")
+        return
+    assert done.out == shown, f"pytest {UPDATE} {__file__}"
 
 
 def test_the_example_profile_is_valid_and_its_mistake_reads_as_shown(lmi: Command):

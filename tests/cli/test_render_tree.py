@@ -99,6 +99,44 @@ def test_a_link_in_a_tree_is_refused_and_not_followed(lmi: Command, tmp_path: Pa
     assert outside.read_text() == "keep"
 
 
+def test_nothing_is_written_where_one_folder_cannot_be(lmi: Command):
+    Path("profiles/talk.yaml").write_text(PROFILE.replace("name: chat", "name: talk"))
+    lmi("render", "--tree", "rendered")
+    Path("rendered/talk/notes.txt").write_text("keep")
+    Path("profiles/chat.yaml").write_text(f"{PROFILE}    max_rolling_batch_size: 4\n")
+    before = FILE.read_bytes()
+    assert lmi("render", "--tree", "rendered").status == 2
+    assert FILE.read_bytes() == before
+
+
+def test_folders_that_hold_nothing_rendered_are_left_alone(lmi: Command):
+    Path("empty").mkdir()
+    assert lmi("render", "--tree", ".").status == 0
+    assert {path.name for path in Path().iterdir()} >= {"profiles", "empty", "chat"}
+    assert lmi("render", "--tree", ".", "--check").status == 0
+
+
+def test_a_linked_folder_is_refused_and_nothing_behind_it_goes(lmi: Command, tmp_path: Path):
+    lmi("render", "--tree", "rendered")
+    outside = Path("rendered/chat").rename(tmp_path / "outside")
+    Path("rendered/chat").symlink_to(outside)
+    Path("profiles/chat.yaml").write_text(PROFILE.replace("name: chat", "name: talk"))
+    refused = lmi("render", "--tree", "rendered")
+    assert refused.status == 2
+    assert "rendered/chat is a link" in refused.err
+    assert (outside / "g5/manifest.json").is_file()
+
+
+def test_what_somebody_wrote_into_a_tree_cannot_move_the_cursor(lmi: Command):
+    lmi("render", "--tree", "rendered")
+    FILE.write_text("a\x1b[2J\n")
+    (FILE.parent / "b\x1b[2J").touch()
+    out = lmi("render", "chat", "--tree", "rendered", "--check")
+    assert "  -a\\x1b[2J\n" in out.out
+    assert "/b\\x1b[2J: left over\n" in out.out
+    assert "2 files; fix: lmi-deploy render chat --tree rendered" in out.err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

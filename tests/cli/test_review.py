@@ -2,72 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command, Outcome
-from tests.edges.actions_runner import commands, file_commands
+from tests.cli.conftest import Command
+from tests.edges.actions_runner import commands
 from tests.edges.github_server import (
     NUMBER,
     READ_ONLY,
-    TOKEN,
     Fault,
     GitHubServer,
     running_github,
 )
-from tests.pull_requests import CHAT, GIT_ENVIRONMENT, PullRequest
+from tests.pull_requests import BROKEN, CHAT, LARGER
+from tests.reviews import Review
 from tests.specs import PROFILE
 
-LARGER = PROFILE.replace("g5.2xlarge", "g5.12xlarge")
 COMMENTED = PROFILE.replace("profiles:\n", "profiles: # of today\n")
-BROKEN = PROFILE.replace("backend:", "bakend:")
 
 
 @pytest.fixture
 def github() -> Iterator[GitHubServer]:
     with running_github() as server:
         yield server
-
-
-class Review:
-    """A pull request, and what reviews of it leave."""
-
-    def __init__(
-        self, folder: Path, github: GitHubServer, lmi: Command, patch: pytest.MonkeyPatch
-    ) -> None:
-        self.pull = PullRequest(folder / "git")
-        self.github, self.lmi, self.patch, self.folder = github, lmi, patch, folder
-        for name, value in GIT_ENVIRONMENT.items():
-            patch.setenv(name, value)
-        patch.setenv("GITHUB_TOKEN", TOKEN)
-
-    def __call__(self, *options: str, depth: int = 2) -> Outcome:
-        """Review what the branch has now."""
-        for name, value in self.pull.variables(self.github.url).items():
-            self.patch.setenv(name, value)
-        for name in ("OUTPUT", "STEP_SUMMARY"):
-            path = self.folder / name
-            path.write_text("")
-            self.patch.setenv(f"GITHUB_{name}", str(path))
-        self.patch.chdir(self.pull.checkout(depth=depth))
-        done = self.lmi("review", *options)
-        assert TOKEN not in done.out + done.err + self.summary
-        return done
-
-    @property
-    def outputs(self) -> dict[str, str]:
-        return file_commands((self.folder / "OUTPUT").read_text())
-
-    @property
-    def summary(self) -> str:
-        return (self.folder / "STEP_SUMMARY").read_text()
-
-    @property
-    def comments(self) -> list[str]:
-        return [item["body"] for item in self.github.of(NUMBER)]
 
 
 @pytest.fixture
@@ -92,14 +51,6 @@ def test_a_change_is_told_in_the_log_the_summary_the_outputs_and_a_comment(revie
     assert (outputs["changed"], outputs["impact"]) == ("true", "new-endpoint-config")
     assert float(outputs["cost-delta"]) > 0
     assert outputs["comment-url"] == review.github.of(NUMBER)[0]["html_url"]
-
-
-def test_what_others_did_on_main_meanwhile_is_no_part_of_it(review: Review):
-    review.pull.push({"profiles/other.yaml": PROFILE.replace("name: chat", "name: other")})
-    review.pull.push_to_main({CHAT: LARGER})
-    done = review()
-    assert "other / g5" in done.out
-    assert "chat / g5" not in done.out
 
 
 def test_a_revert_says_so_in_the_comment_that_is_there(review: Review):
@@ -170,39 +121,6 @@ def test_github_that_does_not_answer_fails_after_everything_else_was_told(review
     assert "`ml.g5.12xlarge`" in review.summary
 
 
-def test_profiles_that_are_wrong_fail_with_annotations_on_their_lines(review: Review):
-    review.pull.push({CHAT: BROKEN})
-    done = review("--comment")
-    assert done.status == 2
-    (error,) = [item for item in commands(done.out) if item.name == "error"]
-    assert error.properties == {"file": CHAT, "line": "10", "col": "5", "title": "LMI002"}
-    assert "bakend" in review.comments[0]
-
-
-def test_an_error_in_what_is_otherwise_equal_is_found(review: Review, tmp_path: Path):
-    too_many = PROFILE + "    tensor_parallel_degree: 8\n"
-    review.pull = PullRequest(tmp_path / "wrong", {CHAT: too_many})
-    review.pull.push({CHAT: f"# a comment\n{too_many}"})
-    done = review("--comment")
-    assert done.status == 2
-    assert [item.properties["line"] for item in commands(done.out)] == ["12"]
-    assert "#### Not valid" in review.summary
-
-
-def test_profiles_that_did_not_change_are_not_validated(review: Review, tmp_path: Path):
-    review.pull = PullRequest(tmp_path / "wrong", {CHAT: PROFILE, "profiles/bad.yaml": BROKEN})
-    review.pull.push({CHAT: LARGER})
-    assert review().status == 0
-
-
-def test_a_base_that_was_wrong_fails_nobody(review: Review, tmp_path: Path):
-    review.pull = PullRequest(tmp_path / "wrong", {CHAT: BROKEN})
-    review.pull.push({CHAT: PROFILE})
-    done = review("--comment")
-    assert (done.status, review.outputs["changed"]) == (0, "true")
-    assert "bakend" in review.comments[0]
-
-
 @pytest.mark.parametrize(
     "gate", ["--fail-on=restart", "--fail-on=new-endpoint-config", "--max-cost-increase=1"]
 )
@@ -222,21 +140,6 @@ def test_a_gate_that_holds_is_silent(review: Review, gate: str):
     assert (done.status, commands(done.out)) == (0, [])
 
 
-def test_a_checkout_that_is_too_shallow_is_told_its_depth(review: Review):
-    review.pull.push({CHAT: LARGER})
-    done = review(depth=1)
-    assert done.status == 2
-    assert "fetch-depth: 2" in done.err
-
-
-def test_with_all_of_the_history_it_says_the_same(review: Review):
-    review.pull.push({CHAT: LARGER})
-    review()
-    shallow = review.summary
-    review(depth=1000)
-    assert review.summary == shallow
-
-
 def test_a_dry_run_prints_the_comment_and_writes_nothing(review: Review):
     review.pull.push({CHAT: LARGER})
     review("--comment")
@@ -249,37 +152,20 @@ def test_a_dry_run_prints_the_comment_and_writes_nothing(review: Review):
     assert (review.outputs, review.summary, len(review.github.requests)) == ({}, "", asked)
 
 
-def test_two_folders_have_a_comment_each(review: Review, tmp_path: Path):
-    files = {"a/profiles/chat.yaml": PROFILE, "b/profiles/chat.yaml": PROFILE}
-    review.pull = PullRequest(tmp_path / "many", files)
-    review.pull.push(dict.fromkeys(files, LARGER))
-    for _ in range(2):
-        for name in ("a", "b"):
-            review("--comment", "--profiles", f"{name}/profiles")
-    first, second = review.comments
-    assert first.startswith("<!-- lmi-deploy review: a/profiles -->\n")
-    assert second.startswith("<!-- lmi-deploy review: b/profiles -->\n")
-    review("--comment", "--profiles", "a/profiles", "--comment-id", "mine")
-    assert len(review.comments) == 3
+def test_a_dry_run_leaves_every_file_as_it_was(review: Review):
+    review.pull.push({CHAT: LARGER})
+    review.tell({})
+    folder = review.pull.checkout()
+    review.patch.chdir(folder)
+    (folder / CHAT).touch()  # git would like to note that it is the same all the same
 
+    def files() -> dict[Path, int]:
+        return {path: path.lstat().st_mtime_ns for path in review.folder.rglob("*")}
 
-HOSTILE = """\
-%0A::set-output name=impact::none ##[set-output name=changed;]false
-::set-output name=impact::none
-::stop-commands::x
-"""
-
-
-def test_a_profile_of_a_stranger_cannot_speak_to_the_runner(review: Review):
-    name = "profiles/::set-output name=changed::false.yaml"
-    text = PROFILE.replace("name: chat", f"name: chat\ndescription: {json.dumps(HOSTILE)}")
-    text += f"    options: {{{json.dumps(HOSTILE)}: {json.dumps(HOSTILE)}}}\n"
-    review.pull.push({CHAT: text, name: BROKEN.replace("chat", "ch\\nat")})
-    done = review("--comment", "--fail-on=restart")
-    assert done.status == 2
-    assert {item.name for item in commands(done.out + done.err)} == {"error"}
-    assert set(review.outputs) == {"changed", "impact", "cost-delta", "comment-url"}
-    assert review.outputs["changed"] == "true"
+    before = files()
+    assert review.lmi("review", "--comment", "--dry-run").status == 0
+    assert files() == before
+    assert review.github.requests == []
 
 
 def test_outside_of_github_it_is_a_report_for_people(

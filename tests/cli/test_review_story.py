@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import UPDATE
-from tests.pull_requests import GIT_ENVIRONMENT
+from tests.edges.git_repositories import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "reviewing.md"
@@ -33,7 +33,7 @@ def test_the_story_prints_what_the_guide_shows(tmp_path: Path, request: pytest.F
         ["sh", str(ROOT / "docs" / "review-story.sh")],
         cwd=folder,
         env={
-            **{name: text for name, text in GIT_ENVIRONMENT.items() if "CONFIG" in name},
+            **{name: text for name, text in ENVIRONMENT.items() if "CONFIG" in name},
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "HOME": str(tmp_path),
         },

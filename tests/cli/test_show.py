@@ -58,15 +58,60 @@ def test_a_lock_that_is_named_is_taken_instead_of_the_one_beside_the_profile(
     assert lmi("show", "chat", "--lock", str(lock)).status == 0
 
 
+def test_values_too_long_to_be_shown_are_still_told_apart(lmi: Command):
+    texts = []
+    for end in "ab":
+        option = f"    options: {{option.x: {'y' * 2000}{end}}}\n"
+        Path("profiles/chat.yaml").write_text(PROFILE + option)
+        texts.append(lmi("show", "--textconv", "profiles/chat.yaml").out)
+    assert texts[0] != texts[1]
+    assert max(map(len, "".join(texts).splitlines())) < 1100
+
+
 def test_an_invalid_profile_is_an_error_and_for_git_a_text(lmi: Command):
-    Path("profiles/chat.yaml").write_text(PROFILE.replace("backend:", "bakend:"))
+    text = PROFILE.replace("backend:", "bakend:")
+    Path("profiles/chat.yaml").write_text(text)
     assert lmi("show", "chat").status == 2
     done = lmi("show", "--textconv", "profiles/chat.yaml")
     assert done.status == 0
     assert done.out == (
         "this is no profile that can be resolved\n"
         "error[LMI002] profiles.g5.bakend: is not a known key\n"
+        f"\nas it is written:\n{text}"
     )
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [PROFILE.replace("backend:", "bakend:"), PROFILE.replace("lmi-dist", "neuronx"), "a: [\xff"],
+    ids=["not read", "not decided", "not text"],
+)
+def test_git_sees_what_changes_in_a_profile_that_stays_broken(lmi: Command, broken: str):
+    texts = []
+    for length in ("1024", "1025"):
+        text = broken.replace("1024", length) + f"# {length}\n"
+        Path("profiles/chat.yaml").write_bytes(text.encode("latin-1"))
+        done = lmi("show", "--textconv", "profiles/chat.yaml")
+        assert (done.status, "error[LMI" in done.out) == (0, True)
+        texts.append(done.out)
+    assert texts[0] != texts[1]
+
+
+def test_no_secret_of_a_profile_that_cannot_be_resolved_is_shown(lmi: Command):
+    secrets = "options: {option.api_token: hunter2, env: hf_" + "a" * 34 + "}\n\x1b[2J\n"
+    Path("profiles/chat.yaml").write_text(PROFILE + secrets)
+    done = lmi("show", "--textconv", "profiles/chat.yaml")
+    assert "option.api_token: ***" in done.out
+    assert [word for word in ("hunter2", "hf_a", "\x1b") if word in done.out] == []
+
+
+def test_a_profile_that_is_too_long_is_told_apart_by_a_hash(lmi: Command):
+    texts = []
+    for end in "ab":
+        Path("profiles/chat.yaml").write_text("x" * 300_000 + end)
+        texts.append(lmi("show", "--textconv", "profiles/chat.yaml").out)
+    assert texts[0] != texts[1]
+    assert max(map(len, texts)) < 1000
 
 
 def test_what_is_said_against_a_profile_is_part_of_it(lmi: Command):

@@ -28,6 +28,20 @@ def isolated(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+def git(folder: Path, *arguments: str, given: bytes | None = None) -> str:
+    """What a git command prints; it has to succeed."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments],
+        env={**plain, **ENVIRONMENT},
+        input=given,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"git {arguments[0]}: {done.stderr.decode(errors='replace')}"
+    return done.stdout.decode(errors="surrogateescape").rstrip("\n")
+
+
 class GitRepository:
     """A repository in a folder, made by git itself."""
 
@@ -38,16 +52,7 @@ class GitRepository:
 
     def git(self, *arguments: str, given: bytes | None = None) -> str:
         """What a git command prints; it has to succeed."""
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        done = subprocess.run(
-            ["git", "-C", str(self.folder), *arguments],
-            env={**plain, **ENVIRONMENT},
-            input=given,
-            capture_output=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr.decode(errors="replace")
-        return done.stdout.decode(errors="surrogateescape").rstrip("\n")
+        return git(self.folder, *arguments, given=given)
 
     def write(self, path: str, content: str | bytes) -> Path:
         """Put a file into the work tree."""

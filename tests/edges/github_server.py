@@ -43,6 +43,8 @@ class Fault:
     """What was asked for is done all the same, and then not said."""
     cut: bool = False
     """The connection ends before an answer."""
+    shortened: bool = False
+    """The connection ends within the answer."""
 
 
 @dataclass
@@ -66,6 +68,10 @@ class GitHubServer:
     url: str = ""
     moved_to: str | None = None
     """Another address that every request for the repository is sent to."""
+    links: str | None = None
+    """What every list of comments says of its other pages, in place of the truth."""
+    viewer: Any = None
+    """What it says to the question whose token it is, in place of the truth."""
     logins: dict[str, tuple[str, bool]] = field(
         default_factory=lambda: {TOKEN: (BOT, True), READ_ONLY: (BOT, False)}
     )
@@ -152,7 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
             if fault.cut:
                 self.close_connection = True
                 return
-            self._answer(fault.status, {"message": fault.message}, fault.headers)
+            self.close_connection = fault.shortened
+            content = {"message": fault.message}
+            self._answer(fault.status, content, fault.headers, missing=int(fault.shortened))
             return
         self._answer(*self._decided(parts.path, body))
 
@@ -162,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
             return 401, {"message": "Bad credentials"}, {}
         login, may_write = self.state.logins[token]
         if path.removeprefix("/api") == "/graphql":
-            return 200, {"data": {"viewer": {"login": login}}}, {}
+            return 200, self.state.viewer or {"data": {"viewer": {"login": login}}}, {}
         if self.headers.get("X-GitHub-Api-Version") != "2022-11-28":
             return 400, {"message": "unsupported version"}, {}
         if self.state.moved_to is not None:
@@ -206,13 +214,16 @@ class _Handler(BaseHTTPRequestHandler):
             else []
         )
         shown = every[(page - 1) * size : page * size]
-        return 200, shown, {"Link": ", ".join(links)} if links else {}
+        link = self.state.links or ", ".join(links)
+        return 200, shown, {"Link": link} if link else {}
 
-    def _answer(self, status: int, content: Any, headers: Mapping[str, str]) -> None:
+    def _answer(
+        self, status: int, content: Any, headers: Mapping[str, str], *, missing: int = 0
+    ) -> None:
         raw = json.dumps(content).encode()
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **headers}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(raw)))
+        self.send_header("Content-Length", str(len(raw) + missing))
         self.end_headers()
         self.wfile.write(raw)

@@ -7,17 +7,15 @@ environment of the tests.
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.edges.actions_runner import Job, Step, read_action, wanted
+from tests.edges.git_repositories import ENVIRONMENT
 from tests.edges.github_server import (
     BOT,
     NUMBER,
@@ -26,16 +24,14 @@ from tests.edges.github_server import (
     GitHubServer,
     running_github,
 )
-from tests.pull_requests import CHAT, GIT_ENVIRONMENT, PullRequest
+from tests.pull_requests import CHAT, LARGER, PullRequest
 from tests.specs import PROFILE
 
 ROOT = Path(__file__).parents[2]
 ACTION = ROOT / "action.yml"
-EXAMPLE = ROOT / ".github" / "examples" / "review.yml"
 DOCUMENT = read_action(ACTION)
 STEPS: list[Mapping[str, Any]] = DOCUMENT["runs"]["steps"]
 INSTALL, REVIEW = (step for step in STEPS if "run" in step)
-LARGER = PROFILE.replace("g5.2xlarge", "g5.12xlarge")
 HOSTILE = (
     "$(touch pwned) `touch pwned` ${{ github.token }} '\"; touch pwned #\n::set-output name=x::y"
 )
@@ -70,7 +66,7 @@ def a_job(
         "RUNNER_TEMP": str(temporary),
         "GITHUB_ACTION_PATH": str(ROOT),
         "GITHUB_WORKSPACE": str(folder),
-        **GIT_ENVIRONMENT,
+        **ENVIRONMENT,
         **environment,
     }
     contexts = {
@@ -110,50 +106,6 @@ class Action:
 def action(tmp_path: Path, temporary: Path) -> Iterator[Action]:
     with running_github() as github:
         yield Action(tmp_path, temporary, github)
-
-
-@pytest.mark.parametrize(
-    ("file", "schema"), [(ACTION, "github-actions"), (EXAMPLE, "github-workflows")]
-)
-def test_github_takes_the_action_and_the_example(file: Path, schema: str):
-    words = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
-    done = subprocess.run([*words, str(file)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-
-
-def test_the_example_knows_the_action_and_needs_no_more_than_a_comment_does():
-    text = EXAMPLE.read_text()
-    workflow = yaml.safe_load(text)
-    steps = workflow["jobs"]["review"]["steps"]
-    (used,) = [step for step in steps if "/lmi-deploy@" in step.get("uses", "")]
-    assert set(used["with"]) <= set(DOCUMENT["inputs"])
-    assert set(re.findall(rf"steps\.{used['id']}\.outputs\.([\w-]+)", text)) <= set(
-        DOCUMENT["outputs"]
-    )
-    assert workflow["permissions"] == {"contents": "read", "pull-requests": "write"}
-    assert set(workflow[True]) == {"pull_request"}  # YAML 1.1 reads `on` as a truth value
-    assert [step["run"] for step in steps if "${{" in step.get("run", "")] == []
-
-
-def test_the_guide_has_every_input_and_output():
-    guide = (ROOT / "docs" / "reviewing.md").read_text()
-    names = set(re.findall(r"^\| `([\w-]+)` \|", guide, re.MULTILINE))
-    assert names == set(DOCUMENT["inputs"]) | set(DOCUMENT["outputs"])
-
-
-def test_no_script_has_an_expression_pasted_into_it():
-    assert [step["run"] for step in STEPS if "run" in step and "${{" in step["run"]] == []
-
-
-def test_every_other_action_is_pinned_to_a_commit():
-    used = [step["uses"] for step in STEPS if "uses" in step]
-    assert used
-    assert [name for name in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", name)] == []
-
-
-def test_every_input_is_used():
-    used = re.findall(r"inputs\.([\w-]+)", ACTION.read_text())
-    assert set(used) == set(DOCUMENT["inputs"])
 
 
 @pytest.mark.parametrize(("version", "runs"), [("3.12", True), ("", False)])
@@ -199,6 +151,18 @@ def test_a_pull_request_from_a_fork_succeeds_without_a_comment(action: Action):
     assert "`ml.g5.12xlarge`" in done.summary
     assert [item.name for item in done.commands] == ["warning"]
     assert action.job.outputs()["impact"] == "new-endpoint-config"
+
+
+def test_no_comment_is_kept_where_none_is_wanted(action: Action):
+    done = action.push(LARGER, comment="false")
+    assert (done.status, action.github.requests) == (0, [])
+
+
+@pytest.mark.parametrize("value", ["", "True", "yes", HOSTILE])
+def test_a_comment_that_is_neither_wanted_nor_not_is_refused(action: Action, value: str):
+    done = action.push(LARGER, comment=value)
+    assert (done.status, action.github.requests) == (2, [])
+    assert [item.name for item in done.commands] == ["error"]
 
 
 def test_a_gate_fails_the_step_and_the_outputs_are_there(action: Action):

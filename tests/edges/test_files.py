@@ -33,6 +33,13 @@ def test_a_missing_file_is_named(tmp_path: Path):
         read_text(tmp_path / "a.yaml")
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800"])
+def test_a_name_that_no_file_can_have_is_told(name: str):
+    with pytest.raises(InputError, match="is no name that a file can have") as told:
+        read_text(Path(name))
+    assert told.value.problem.isprintable()
+
+
 def test_a_pipe_in_a_folder_is_refused_and_not_waited_for(tmp_path: Path):
     os.mkfifo(tmp_path / "a.yaml")
     with pytest.raises(InputError, match="is no regular file"):

@@ -93,9 +93,19 @@ def test_a_revision_that_could_be_an_option_is_refused(made, revision):
         found(made).resolve(revision)
 
 
-def test_a_repository_without_a_commit_says_so(tmp_path):
-    with pytest.raises(InputError, match="has no commit yet"):
-        Repository.find(GitRepository(tmp_path / "new").folder).resolve("HEAD")
+@pytest.mark.parametrize("asked", [lambda it: it.resolve("HEAD"), Repository.default_branch])
+def test_a_repository_without_a_commit_says_so(tmp_path, asked):
+    repository = Repository.find(GitRepository(tmp_path / "new").folder)
+    with pytest.raises(InputError, match="the repository has no commit yet"):
+        asked(repository)
+
+
+def test_a_branch_without_a_commit_is_told_from_a_name_that_is_none(made):
+    made.git("checkout", "--quiet", "--orphan", "new")
+    with pytest.raises(InputError, match="that is checked out has no commit yet"):
+        found(made).resolve("HEAD~1")
+    with pytest.raises(InputError, match="there is no git revision 'mian'"):
+        found(made).resolve("mian")
 
 
 def test_the_default_branch_is_what_the_remote_says_then_a_usual_name(made, tmp_path):

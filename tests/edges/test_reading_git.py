@@ -10,7 +10,7 @@ import pytest
 
 from lmi_deployer.diffing import reading_profiles
 from lmi_deployer.diffing.comparison import Comparison
-from lmi_deployer.diffing.operands import parse
+from lmi_deployer.diffing.operands import File, parse
 from lmi_deployer.diffing.reading import Asked, Sides, read
 from lmi_deployer.diffing.snapshot import Snapshot
 from lmi_deployer.errors import InputError
@@ -129,13 +129,46 @@ def test_uncommitted_and_new_files_are_compared_and_ignored_ones_are_not(made):
         "profiles/new.yaml#g5": "added",
         "profiles/other.yaml#g5": "removed",
     }
-    assert "3 profile files differ in the work tree from the last commit" in comparison.notes
+    assert not comparison.notes
+
+
+def test_what_is_not_committed_is_named_where_commits_are_compared_as_well(made):
+    made.commit({CHAT: with_batch(4)})
+    assert not compared().notes
+    made.write("profiles/other.yaml", with_batch(4, named("other")))
+    made.write("profiles/new.yaml", UNLIKE)
+    told_of = "not committed yet: profiles/new.yaml, profiles/other.yaml"
+    assert compared().notes == (told_of,)
+    assert compared("profiles/new.yaml").notes == ("not committed yet: profiles/new.yaml",)
+    assert not compared(CHAT).notes
+    assert not compared("git:HEAD").notes
 
 
 def test_a_file_that_is_named_is_compared_though_git_ignores_it(made):
     made.write(".gitignore", "scratch*\n")
     made.write("profiles/scratch.yaml", named("scratch"))
     assert told(compared("profiles/scratch.yaml")) == {"profiles/scratch.yaml#g5": "added"}
+
+
+def test_files_that_swapped_their_names_have_no_effective_change(made):
+    for old, new in ((CHAT, "x"), ("profiles/other.yaml", CHAT), ("x", "profiles/other.yaml")):
+        made.git("mv", old, new)
+    comparison = compared("git:HEAD")
+    assert set(told(comparison).values()) == {"equal"}
+    assert {(item.title, item.file_before) for item in comparison.profiles} == {
+        ("chat / g5", CHAT),
+        ("other / g5", "profiles/other.yaml"),
+    }
+    made.write(CHAT, with_batch(4, named("other")))
+    assert told(compared("git:HEAD"))[f"{CHAT}#g5"] == "changed"
+    assert changed_keys(compared("git:HEAD")) == {"max_rolling_batch_size"}
+
+
+def test_a_profile_whose_path_a_new_one_took_is_followed(made):
+    made.git("mv", CHAT, "profiles/talk.yaml")
+    made.write(CHAT, UNLIKE)
+    comparison = compared()
+    assert told(comparison) == {"profiles/talk.yaml#g5": "equal", f"{CHAT}#g5": "added"}
 
 
 @pytest.mark.parametrize("staged", [True, False])
@@ -193,6 +226,11 @@ def test_from_a_folder_inside_names_are_from_the_top_as_git_has_them(made, monke
     with pytest.raises(InputError) as raised:
         compared("git:main:chat.yaml")
     assert "'./chat.yaml'" in str(raised.value.fix)
+
+
+def test_a_path_from_the_root_of_the_disk_is_one_of_the_repository(made):
+    made.write(CHAT, with_batch(4))
+    assert told(compared(f"git:main:{made.folder.resolve()}/{CHAT}")) == {f"{CHAT}#g5": "changed"}
 
 
 @pytest.mark.parametrize("path", ["../../etc", "/etc/passwd", "profiles/../../x"])
@@ -254,10 +292,56 @@ def test_hardware_profiles_can_be_chosen_and_a_misspelt_one_is_said(made):
     made.write(CHAT, with_batch(4, TWO))
     assert told(compared(hardware=("p4d",))) == {f"{CHAT}#p4d": "added"}
     assert len(told(compared(hardware=("all",)))) == 2
-    assert compared(hardware=("p5",)).notes[-1].endswith("has a hardware profile p5")
     with pytest.raises(InputError) as raised:
         compared(f"{CHAT}#p4e")
     assert raised.value.fix == "did you mean 'p4d'?"
+
+
+@pytest.mark.parametrize("text", [TWO, with_batch(4, TWO)], ids=["the same", "changed"])
+@pytest.mark.parametrize(
+    ("words", "hardware"),
+    [
+        ((), ("p4e",)),
+        ((), ("g5", "p4e")),
+        (("git:main", "git:change"), ("p4e",)),
+        ((f"{CHAT}#p4e",), ()),
+        ((f"{CHAT}#p4e", "profiles/other.yaml"), ()),
+        (("profiles/other.yaml", CHAT), ("p4e",)),
+        ((CHAT, CHAT), ("p4e",)),
+        ((f"{CHAT}#p4e", CHAT), ()),
+        (("profiles", "profiles"), ("p4e",)),
+    ],
+)
+def test_a_hardware_profile_that_is_nowhere_is_an_error_whatever_differs(
+    made, text, words, hardware
+):
+    made.commit({CHAT: TWO})
+    made.git("branch", "--force", "main")
+    made.commit({CHAT: text})
+    with pytest.raises(InputError, match="no hardware profile 'p4e'") as raised:
+        compared(*words, hardware=hardware)
+    assert raised.value.fix == "did you mean 'p4d'?"
+
+
+def test_a_hardware_profile_of_files_that_are_the_same_is_told_to_be_there(made):
+    made.commit({CHAT: TWO})
+    made.git("branch", "--force", "main")
+    made.write("profiles/other.yaml", with_batch(4, named("other")))
+    comparison = compared(hardware=("p4d",))
+    assert not comparison.profiles
+    assert comparison.notes == ("no file that differs has a hardware profile p4d",)
+    assert not compared(f"{CHAT}#p4d").notes
+
+
+def test_a_hardware_profile_may_be_in_what_cannot_be_read(made):
+    made.write(CHAT, "name: [")
+    assert compared(hardware=("p4e",)).unread
+    made.commit()
+    made.git("branch", "--force", "main")
+    made.write(CHAT, "p4e: [")
+    made.commit()
+    made.git("branch", "--force", "main")
+    assert not compared(hardware=("p4e",)).unread
 
 
 def test_overrides_are_of_the_later_side_and_reach_files_that_nobody_touched(made):
@@ -316,7 +400,7 @@ def test_no_secret_of_a_broken_file_is_shown(made):
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
-def test_a_link_is_not_followed(made, side, tmp_path):
+def test_a_link_out_of_the_repository_is_not_followed(made, side, tmp_path):
     secret = tmp_path / "secret.yaml"
     secret.write_text(named("stolen"), encoding="utf-8")
     (made.folder / CHAT).unlink()
@@ -328,16 +412,128 @@ def test_a_link_is_not_followed(made, side, tmp_path):
     comparison = compared("git:change" if side == "before" else "git:main")
     [unread] = comparison.unread
     assert unread.side == side
-    assert "symbolic link" in unread.findings[0].problem
+    assert "is a symbolic link that leads out of the repo" in unread.findings[0].problem
     assert "stolen" not in str(comparison)
 
 
-def test_a_link_that_nobody_changed_is_a_note(made):
-    (made.folder / "profiles/link.yaml").symlink_to("chat.yaml")
+LINK = "profiles/sym.yaml"
+LINKED = "other/new.yaml"
+
+
+@pytest.fixture
+def linked(made) -> GitRepository:
+    """A profile that is a link to a file of another folder, by way of a link to that folder."""
+    made.write(LINKED, named("new"))
+    (made.folder / "way").symlink_to("other")
+    (made.folder / LINK).symlink_to("../way/new.yaml")
     made.commit()
-    comparison = compared("git:change")
+    return made
+
+
+@pytest.mark.parametrize("words", [(), ("git:HEAD",), ("git:HEAD~1", "git:HEAD"), (LINK,)])
+def test_a_link_is_compared_by_what_it_leads_to(linked, words):
+    linked.git("branch", "--force", "main")
+    linked.write(LINKED, with_batch(4, named("new")))
+    if len(words) != 1:
+        linked.commit()
+    comparison = compared(*words)
+    assert told(comparison) == {f"{LINK}#g5": "changed"}
+    assert changed_keys(comparison) == {"max_rolling_batch_size"}
+    assert not comparison.unread
+
+
+def test_a_link_to_what_nobody_changed_is_no_difference(linked):
+    linked.git("branch", "--force", "main")
+    comparison = compared()
     assert not comparison.is_changed
-    assert any("link.yaml is a symbolic link" in note for note in comparison.notes)
+    assert not comparison.unread
+    assert comparison.unchanged_files == 3
+    assert not compared("git:main", "git:change").is_changed
+
+
+def test_a_link_that_became_a_file_of_the_same_content_is_no_difference(linked):
+    (linked.folder / LINK).unlink()
+    linked.write(LINK, named("new"))
+    assert not compared("git:HEAD").is_changed
+
+
+@pytest.mark.parametrize(
+    ("target", "told_of"),
+    [
+        ("../../outside.yaml", "out of the repository"),
+        ("nowhere.yaml", "to nothing"),
+        ("chat.yaml/below", "to nothing"),
+        ("sym.yaml", "to itself"),
+        ("../other", "to a folder"),
+    ],
+)
+def test_a_link_to_no_file_of_the_repository_is_told_though_nobody_changed_it(
+    linked, tmp_path, target, told_of
+):
+    (tmp_path / "outside.yaml").write_text(named("stolen"), encoding="utf-8")
+    (linked.folder / LINK).unlink()
+    (linked.folder / LINK).symlink_to(target)
+    linked.commit()
+    linked.git("branch", "--force", "main")
+    for words in ((), ("git:main", "git:change")):
+        comparison = compared(*words)
+        assert not comparison.notes
+        assert {unread.side for unread in comparison.unread} == {"before", "after"}
+        for unread in comparison.unread:
+            problem = f"is a symbolic link that leads {told_of}"
+            assert (unread.name, unread.findings[0].problem) == (LINK, problem)
+        assert "stolen" not in str(comparison)
+
+
+@pytest.mark.parametrize("target", ["../.git/config", "../.GIT/config", "../part/.git/config"])
+def test_a_link_to_what_git_keeps_for_itself_is_not_followed(linked, target):
+    kept = linked.folder / "profiles" / target
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with kept.open("a", encoding="utf-8") as stream:
+        stream.write("[http]\n\textraheader = stolen\n")
+    (linked.folder / LINK).unlink()
+    (linked.folder / LINK).symlink_to(target)
+    comparison = compared("git:HEAD")
+    [unread] = comparison.unread
+    assert (unread.name, unread.side) == (LINK, "after")
+    assert "stolen" not in str(comparison)
+
+
+def test_a_folder_of_profiles_that_is_a_link_is_followed_in_the_work_tree_alone(made):
+    made.git("mv", "profiles", "models")
+    (made.folder / "profiles").symlink_to("models")
+    made.commit()
+    made.git("branch", "--force", "main")
+    made.write("models/chat.yaml", with_batch(4))
+    assert told(compared()) == {"models/chat.yaml#g5": "changed"}
+    made.commit()
+    for words in (("git:main", "git:change"), ("git:main:profiles",)):
+        with pytest.raises(InputError, match=r"profiles at main .+ is a symbolic link"):
+            compared(*words)
+    (made.folder / "models").rename(made.folder.parent / "models")
+    (made.folder / "profiles").unlink()
+    (made.folder / "profiles").symlink_to("../models")
+    with pytest.raises(InputError, match="outside of the git repository"):
+        compared()
+
+
+def test_a_folder_that_became_a_link_is_not_looked_through(made):
+    (made.folder / "profiles").rename(made.folder.parent / "elsewhere")
+    (made.folder / "profiles").symlink_to("../elsewhere")
+    with pytest.raises(InputError, match="profiles at work tree is a symbolic link"):
+        compared("git:HEAD:profiles")
+
+
+def test_links_in_folders_outside_of_git_are_followed_and_broken_ones_are_told(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "chat.yaml").symlink_to(tmp_path / f"{folder.name}.yaml")
+    (tmp_path / "old.yaml").write_text(PROFILE, encoding="utf-8")
+    [unread] = compared(str(old), str(new)).unread
+    assert unread.findings[0].problem == "is a symbolic link that leads to nothing"
+    (tmp_path / "new.yaml").write_text(with_batch(4), encoding="utf-8")
+    assert list(told(compared(str(old), str(new))).values()) == ["changed"]
 
 
 def test_a_folder_and_a_submodule_in_the_place_of_a_profile_are_told(made, tmp_path):
@@ -368,6 +564,55 @@ def test_files_are_compared_whatever_they_are_called(made):
     assert not comparison.unread
 
 
+@pytest.mark.parametrize("is_repository", [False, True])
+@pytest.mark.parametrize("words", [("git:main:profiles/chat.yaml",), ("git:main",)])
+def test_a_revision_is_compared_with_a_file_that_is_not_in_its_repository(
+    made, tmp_path, monkeypatch, words, is_repository
+):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    other = tmp_path / "elsewhere" / "chat.yaml"
+    other.parent.mkdir()
+    other.write_text(with_batch(4), encoding="utf-8")
+    if is_repository:
+        GitRepository(other.parent).commit()
+    made.commit({"profiles/other.yaml": with_batch(4, named("other"))})
+    comparison = compared(*words, str(other))
+    assert told(comparison) == {f"{other}#g5": "changed"}
+    assert changed_keys(comparison) == {"max_rolling_batch_size"}
+    [note] = comparison.notes
+    assert note.startswith(f"{other} is not in this repository: main (")
+    assert compared(str(other), *words).after.startswith("main (")
+    assert not compared(*words, str(other), exact=True).notes
+
+
+def test_a_file_of_a_submodule_is_not_one_of_the_repository_around_it(made, tmp_path):
+    inner = GitRepository(tmp_path / "inner")
+    inner.commit({CHAT: with_batch(4)})
+    made.git("-c", "protocol.file.allow=always", "submodule", "add", str(inner.folder), "inner")
+    made.commit()
+    comparison = compared(f"git:main:{CHAT}", f"inner/{CHAT}")
+    assert told(comparison) == {f"inner/{CHAT}#g5": "changed"}
+
+
+def test_from_outside_a_file_brings_its_repository(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    path = made.write(CHAT, with_batch(4))
+    assert told(compared("git:main", str(path))) == {f"{CHAT}#g5": "changed"}
+
+
+def test_a_conflict_that_is_not_settled_is_told_and_a_settled_file_is_compared(made):
+    made.commit({CHAT: with_batch(4)})
+    made.git("checkout", "--quiet", "main")
+    made.commit({CHAT: with_batch(2)})
+    with pytest.raises(AssertionError):
+        made.git("merge", "change")
+    [unread] = compared("git:HEAD").unread
+    assert "<<<<<<< HEAD" in "".join(unread.text_diff)
+    made.write(CHAT, with_batch(6))
+    assert told(compared("git:HEAD")) == {f"{CHAT}#g5": "changed"}
+
+
 def test_not_a_repository_says_what_can_be_done(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.chdir(tmp_path)
@@ -376,11 +621,42 @@ def test_not_a_repository_says_what_can_be_done(tmp_path, monkeypatch):
     assert "lmi-deploy diff OLD NEW" in str(raised.value.fix)
 
 
-def test_a_folder_without_profiles_says_so(made):
+def test_folders_without_profiles_say_so(made, monkeypatch):
     made.commit({"empty/readme": "x"})
-    with pytest.raises(InputError, match="there are no profiles") as raised:
-        compared(profiles=Path("empty"))
-    assert "--profiles" in str(raised.value.fix)
+    monkeypatch.chdir("empty")
+    for words, folder in ((("git:HEAD",), "empty/profiles or empty"), ((".",), "empty")):
+        with pytest.raises(InputError) as raised:
+            compared(*words)
+        assert raised.value.problem.startswith(f"there are no profiles in {folder} at ")
+        assert raised.value.problem.endswith(f", nor in {folder} at work tree")
+        assert "--profiles" in str(raised.value.fix)
+    with pytest.raises(InputError, match="no profiles in \\., nor in /"):
+        compared(".", str(made.folder / "empty"))
+    assert compared("../profiles", ".").notes == ("there are no profiles in .",)
+
+
+def test_a_path_in_a_submodule_says_so(made):
+    commit = made.git("rev-parse", "HEAD")
+    made.git("update-index", "--add", "--cacheinfo", f"160000,{commit},parts/shared")
+    made.git("commit", "--quiet", "--message=submodule")
+    with pytest.raises(InputError, match="parts/shared is a submodule at HEAD") as raised:
+        compared("git:HEAD:parts/shared/profiles/chat.yaml")
+    assert "parts/shared" in str(raised.value.fix)
+
+
+def test_a_shipped_profile_is_not_compared_in_the_repository_that_it_lies_in(made):
+    made.write(".venv/profiles/talk.yaml", named("talk"))
+    shipped = File(path=Path(".venv/profiles/talk.yaml"), is_shipped=True)
+    asked = Asked(region="us-east-1")
+    for sides in ((shipped, None), (None, shipped)):
+        with pytest.raises(InputError, match="talk comes with lmi-deploy") as raised:
+            read(*sides, asked)
+        assert raised.value.fix == "name two sides: lmi-deploy diff OLD talk"
+    made.commit({"profiles/own.yaml": with_batch(4, named("talk"))})
+    [profile] = read(parse("git:HEAD"), shipped, asked).compared().profiles
+    assert (profile.status, profile.file_before) == ("changed", "profiles/own.yaml")
+    assert [change.key for change in profile.changes] == ["max_rolling_batch_size"]
+    assert not read(shipped, shipped, asked).compared().is_changed
 
 
 def test_a_shallow_clone_is_refused_without_the_base_and_noted_with_it(made, tmp_path, monkeypatch):

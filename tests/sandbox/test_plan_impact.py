@@ -191,6 +191,31 @@ def test_a_quality_gate_that_the_engine_has_passed_compiles_nothing(account: Acc
     assert not any(isinstance(step, UpdateEndpoint) for step in stricter.saved.plan.steps)
 
 
+AUTO = "compile.mode=auto"
+
+
+@pytest.mark.parametrize(
+    ("change", "impact"),
+    [
+        (("compile.mode=jit",), RECOMPILE),
+        (("compile.cache=s3://sagemaker-us-east-1-123456789012/elsewhere/",), RECOMPILE),
+        (("endpoint.artifacts=s3://sagemaker-us-east-1-123456789012/other/",), RECOMPILE),
+        (("model.revision=" + "c" * 40,), RECOMPILE),
+        ((GATED,), RECOMPILE),
+        (("compile.runner=docker",), NONE),
+        (("endpoint.tags={team: search}",), NONE),
+    ],
+)
+def test_a_change_that_loses_an_engine_from_the_cache_is_told_though_nobody_looked_for_it(
+    account: Account, change: tuple[str, ...], impact: Impact
+):
+    before, after = account.spec("trt", AUTO), account.spec("trt", AUTO, *change)
+    account.up(account.spec("trt"))  # which fills the cache
+    assert not any(isinstance(step, CompileEngine) for step in account.up(before).saved.plan.steps)
+    assert impact_of(changed_parts(deployed_of(before), deployed_of(after))) is impact
+    assert plan_up(after, account.aws).impact is impact
+
+
 def test_a_failed_endpoint_is_replaced(account: Account):
     spec = account.spec("g5")
     account.fault(endpoint=spec.endpoint.name, outcome="fail")
@@ -242,6 +267,11 @@ def test_a_plan_that_moves_nothing_asks_for_no_description(
     assert len(asked) == 1
 
 
+def may_be_cached(*specs: ResolvedSpec) -> bool:
+    """Whether the cache, into which a comparison does not look, decides what one is served from."""
+    return any(spec.compilation is not None and spec.compilation.mode == "auto" for spec in specs)
+
+
 SHIPPED = [
     pytest.param(path, each, id=f"{name}/{each}")
     for name, path in shipped_profiles().items()
@@ -270,7 +300,10 @@ def test_of_shipped_profiles_a_plan_says_what_it_does_and_does_it(
             continue  # its artifact is another one for each machine; see above for some
         told = impact_of(changed_parts(deployed_of(base), deployed_of(after)))
         is_replaced = told is Impact.REPLACE_ENDPOINT  # by one of another name
-        assert proposal.impact is (None if is_replaced else told), change
+        assert (proposal.impact is None) == is_replaced, change
+        if proposal.impact is not None:
+            assert proposal.impact <= told, change
+            assert proposal.impact is told or may_be_cached(base, after), change
         account.apply(proposal)
         account.has_become(after)
         account.up(base)

@@ -6,18 +6,22 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lmi_deployer.aot.outlook import Outlook
 from lmi_deployer.decided import values_of
-from lmi_deployer.deployed import deployed_of, live_deployed, reaches
+from lmi_deployer.deployed import deployed_of, live_deployed
 from lmi_deployer.deployment import Deployment, make_deployment
 from lmi_deployer.impact import MODEL_LINE, UNKNOWN, Deployed, Part, changed_names, changed_parts
 from lmi_deployer.importing.live import Live
+from lmi_deployer.reaching import reach_of
 from lmi_deployer.spec import ResolvedSpec
 from tests.engines import COMPILED, an_engine, compiled_spec
 from tests.specs import PROFILE, TARGET, make_spec
 
 JIT = "compile.mode=jit"
+PLAIN = make_spec()
 SPOKEN_OUT = {"InitialVariantWeight": 1.0, "ManagedInstanceScaling": {}, "EnableSSMAccess": False}
 
 
@@ -166,8 +170,9 @@ def test_what_was_found_out_about_the_engine_counts():
     assert changed_parts(unseen, cached) == {Part.FILES}
     first = Outlook(spec=spec, fate="compiled first", engine=engine)
     assert changed_parts(unseen, deployed_of(spec, outlook=first)) == {Part.FILES, Part.ENGINE}
-    none = Outlook(spec=spec, fate="made in the container")
-    assert deployed_of(spec, outlook=none) == unseen
+    assert unseen.cached_engine == engine.key[:16]
+    none = deployed_of(spec, outlook=Outlook(spec=spec, fate="made in the container"))
+    assert none == replace(unseen, cached_engine=None, engine_cache=None)
 
 
 @pytest.mark.parametrize(
@@ -194,27 +199,50 @@ def test_a_container_compiles_what_reaches_the_artifact(override: str, is_anothe
         (make_spec(), "instance_type", {Part.ENDPOINT_CONFIG}),
         (make_spec("options.job_queue_size=3"), "options.job_queue_size", {Part.FILES}),
         (make_spec("endpoint.tags.team=x"), "endpoint.tags.team", {Part.TAGS}),
+        (make_spec("endpoint.tags={acme.com/cost.center: x}"), "endpoint.tags.acme.com/cost.center",
+         {Part.TAGS}),
         (compiled_spec(), "compile.runner", set()),
         (compiled_spec(), "instance_type", {Part.ENDPOINT_CONFIG, Part.ENGINE, Part.FILES}),
         (compiled_spec(JIT), "instance_type", {Part.ENDPOINT_CONFIG, Part.ENGINE}),
         (compiled_spec(JIT), "max_rolling_batch_size", {Part.FILES, Part.ENGINE}),
         (compiled_spec(JIT), "output_formatter", {Part.FILES}),
     ],
-)
+)  # fmt: skip
 def test_a_key_reaches_the_parts_that_follow_from_it(
     spec: ResolvedSpec, key: str, parts: set[Part]
 ):
-    assert reaches(spec, key) == parts
+    assert reach_of(spec)[key] == parts
 
 
 def test_keys_of_two_specs_are_not_mixed_up():
     plain, compiled = make_spec(text=PROFILE), compiled_spec()
     for _ in range(2):
-        assert Part.ENGINE not in reaches(plain, "max_rolling_batch_size")
-        assert Part.ENGINE in reaches(compiled, "max_rolling_batch_size")
-    assert all(isinstance(reaches(compiled, key), frozenset) for key in values_of(compiled))
+        assert Part.ENGINE not in reach_of(plain)["max_rolling_batch_size"]
+        assert Part.ENGINE in reach_of(compiled)["max_rolling_batch_size"]
 
 
 def test_equal_deployments_are_equal_whoever_says_them():
     assert isinstance(deployed_of(make_spec()), Deployed)
     assert deployed_of(make_spec()) == deployed_of(make_spec())
+
+
+NAMES = st.lists(st.integers(0, 99), min_size=1, max_size=5, unique=True)
+
+
+@given(subnets=NAMES, groups=NAMES, data=st.data())
+def test_the_order_of_subnets_and_groups_changes_nothing_at_all(
+    subnets: list[int], groups: list[int], data: st.DataObject
+):
+    def spec_of(subnets: list[int], groups: list[int]) -> ResolvedSpec:
+        endpoint = replace(
+            PLAIN.endpoint,
+            subnets=tuple(f"subnet-{name}" for name in subnets),
+            security_groups=tuple(f"sg-{name}" for name in groups),
+        )
+        return replace(PLAIN, endpoint=endpoint)
+
+    before = spec_of(subnets, groups)
+    after = spec_of(data.draw(st.permutations(subnets)), data.draw(st.permutations(groups)))
+    assert deployment_of(before) == deployment_of(after)
+    assert deployed_of(before) == deployed_of(after)
+    assert values_of(before) == values_of(after)

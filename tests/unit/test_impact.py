@@ -9,6 +9,7 @@ import pytest
 
 from lmi_deployer.impact import (
     ARTIFACTS_FROM,
+    CACHED_ENGINE,
     IMPACTS,
     MODEL_LINE,
     UNKNOWN,
@@ -36,6 +37,10 @@ AHEAD = replace(
     engine_cache=ENGINES,
 )
 AT_START = replace(SERVED, engine="fedcba9876543210")
+OPEN = replace(AT_START, cached_engine="0123456789abcdef", engine_cache=ENGINES)
+"""Served from a cache that nobody looked into, or else compiled at the start."""
+LOADED = replace(OPEN, engine=None)
+"""The same where the container compiles nothing."""
 GATED = replace(AHEAD, gate="prompts", minimum_agreement=0.8)
 
 
@@ -43,7 +48,7 @@ def changed(before: Deployed, **fields: Any) -> frozenset[Part]:
     return changed_parts(before, replace(before, **fields))
 
 
-@pytest.mark.parametrize("deployed", [SERVED, AHEAD, AT_START, GATED])
+@pytest.mark.parametrize("deployed", [SERVED, AHEAD, AT_START, OPEN, LOADED, GATED])
 def test_what_stays_as_it_is_changes_nothing(deployed: Deployed):
     assert changed_parts(deployed, deployed) == frozenset()
     assert impact_of(()) is Impact.NONE
@@ -138,6 +143,43 @@ def test_the_line_with_an_engine_says_nothing_where_its_folder_is_not_known():
     other = {**unseen, "engine": "Python"}
     names = changed_names(AHEAD, replace(AHEAD, properties=other, engine_cache=None, model=model))
     assert names == {Part.FILES: ("engine",)}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"cached_engine": None, "engine_cache": None},
+        {"cached_engine": "1" * 16},
+        {"engine_cache": "s3://acme-other/"},
+        {"engine_cache": None},
+        {"gate": "prompts", "minimum_agreement": 0.8},
+    ],
+)
+def test_an_engine_that_a_cache_may_hold_may_be_lost(fields: dict[str, Any]):
+    assert changed(OPEN, **fields) == {Part.FILES, Part.ENGINE}
+    assert changed(LOADED, **fields) == {Part.FILES}
+    assert changed_parts(AHEAD, replace(OPEN, **fields)) == {Part.FILES, Part.ENGINE}
+    names = changed_names(LOADED, replace(LOADED, **fields))
+    assert names == {Part.FILES: (CACHED_ENGINE,)}  # no line differs yet
+
+
+def test_an_engine_that_a_cache_may_hold_may_take_over():
+    assert changed_parts(AT_START, OPEN) == {Part.FILES}
+    gated = replace(OPEN, gate="prompts", minimum_agreement=0.8)
+    assert changed(gated, minimum_agreement=0.5) == {Part.FILES}
+    assert changed_parts(OPEN, AHEAD) == {Part.FILES, Part.ENGINE}
+
+
+def test_an_engine_that_was_compiled_ahead_is_taken_to_be_in_its_cache():
+    assert changed_parts(AHEAD, OPEN) == frozenset()
+    mild = replace(OPEN, gate="prompts", minimum_agreement=0.5)
+    assert changed_parts(GATED, mild) == frozenset()
+
+
+def test_of_what_is_live_or_not_told_nothing_is_made_up():
+    live = replace(AT_START, gate=UNKNOWN)
+    assert changed_parts(live, OPEN) == frozenset()
+    assert changed_parts(replace(SERVED, engine=UNKNOWN), OPEN) == frozenset()
 
 
 def test_labels_are_as_people_write_them():

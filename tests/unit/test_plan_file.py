@@ -42,6 +42,7 @@ DECIDED = replace(
             hardware="g5",
             file="chat.yaml",
         ),
+        as_asked=None,
         sources=Sources(
             profile="chat.yaml",
             profile_sha256="0" * 64,
@@ -82,6 +83,8 @@ def test_what_a_plan_was_decided_from_reads_back_as_it_was_saved():
         {"snapshot": {}},
         {"snapshot": []},
         {"snapshot": None},
+        {"as_asked": {}},
+        {"as_asked": 0},
     ],
 )
 def test_a_forged_account_of_what_was_decided_is_refused(change):
@@ -94,13 +97,20 @@ def test_a_forged_account_of_what_was_decided_is_refused(change):
 
 
 texts = st.dictionaries(st.text(), st.text(), max_size=2)
+NAMED = {
+    "ModelName": st.text(),
+    "EndpointName": st.text(),
+    "EndpointConfigName": st.text(),
+    "ProductionVariants": st.just([{"InitialInstanceCount": 1, "InstanceType": "ml.g5.2xlarge"}]),
+}
+"""What a line of a plan tells of a request."""
 FIELDS = {
-    "request": texts,
+    "request": st.fixed_dictionaries(NAMED),
     "tags": texts,
-    "uris": st.lists(st.text(), max_size=2).map(tuple),
+    "uris": st.lists(st.text(), min_size=1, max_size=2).map(tuple),
     "kind": st.sampled_from(["model", "endpoint"]),
     "runner": st.sampled_from(["sagemaker", "optimization", "docker", "native"]),
-    "job": st.dictionaries(st.text(), st.text() | st.none() | st.integers(), max_size=2),
+    "job": st.fixed_dictionaries({"inputs": st.just({"kind": "trt_engine"}), "image": texts}),
 }
 
 
@@ -128,6 +138,13 @@ def test_every_kind_of_step_reads_back(names, data):
         {"steps": [{"step": "CreateModel"}]},
         {"steps": [{"step": "CreateModel", "request": 3}]},
         {"steps": "CreateModel"},
+        {"steps": [{"step": "CreateModel", "request": {}}]},
+        {"steps": [{"step": "CreateEndpointConfig", "request": {"ProductionVariants": []}}]},
+        {"steps": [{"step": "DeleteObjects", "uris": []}]},
+        {"title": "chat / g5\x1b[2J"},
+        {"title": ["chat"]},
+        {"region": 3},
+        {"missing_bucket": 3},
         {"bundle": {"model/serving.properties": "not base64"}},
         {"bundle": None},
         {"identity": {"deployment": "x"}},
@@ -153,8 +170,27 @@ def test_a_plan_without_one_of_its_parts_is_refused(key):
 
 def test_a_plan_of_another_version_is_refused_with_both_versions():
     text = json.dumps({**plan_as_json(SAVED), "schema_version": 99})
-    with pytest.raises(InputError, match="schema version 99; this lmi-deploy reads 3"):
+    with pytest.raises(InputError, match="schema version '99'; this lmi-deploy reads 3"):
         parse_plan(text, "plan.json")
+
+
+@pytest.mark.parametrize("version", [True, 3.0, None, "3", ["x"] * 9999, "\x1b[31m"])
+def test_a_version_that_is_none_is_told_in_short(version):
+    document = {**plan_as_json(SAVED), "schema_version": version}
+    with pytest.raises(InputError, match="this lmi-deploy reads 3") as refused:
+        parse_plan(json.dumps(document), "plan.json")
+    assert len(refused.value.problem) < 100
+    assert "\x1b" not in refused.value.problem
+
+
+def test_a_plan_with_the_fields_of_another_lmi_deploy_says_which_one_made_it():
+    document = plan_as_json(DECIDED)
+    del document["digest"]
+    document["decided"]["sources"]["version"] = "0.0.9"
+    del document["decided"]["snapshot"]["image"]
+    older = json.dumps({**document, "digest": _digest(document)})
+    with pytest.raises(InputError, match=r"is not a plan as .* saves it: .*'0\.0\.9' has saved"):
+        parse_plan(older, "plan.json")
 
 
 @given(st.text() | st.from_regex(r"[\[{]{0,2000}", fullmatch=True))

@@ -49,6 +49,19 @@ def test_a_profile_that_is_not_here_cannot_be_compared(sources: Sources, profile
     assert list(changed_since(sources)) == [f"{profile} is not here to compare with"]
 
 
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/stdin", "-", "a\0b", "a\x1b[2J", "x" * 5000])
+def test_a_plan_that_names_no_file_is_told_so_and_nothing_is_read(sources: Sources, name: str):
+    (told,) = changed_since(replace(sources, profile=name))
+    assert told.endswith("is not here to compare with")
+    assert told.isprintable()
+
+
+def test_a_lock_that_cannot_be_read_is_told(sources: Sources, profile: Path):
+    (profile.parent / "lmi.lock").write_bytes(b" " * 5_000_000)
+    (told,) = changed_since(sources)
+    assert "lmi.lock is larger than" in told
+
+
 def test_another_version_or_catalog_is_named(sources: Sources):
     older = replace(sources, version="0.0.1", catalog_sha256="0" * 64)
     assert next(changed_since(older)).startswith("it was made by lmi-deploy 0.0.1")

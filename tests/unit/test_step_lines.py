@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lmi_deployer.impact import Impact, Part
@@ -9,6 +11,7 @@ from lmi_deployer.plan import make_plan
 from lmi_deployer.plan_impact import PlanImpact
 from lmi_deployer.state import ObservedState
 from lmi_deployer.step_lines import PAGE_COLUMNS, impact_text, plan_text
+from lmi_deployer.steps import AddTags, UpdateEndpoint
 from tests.specs import a_compile_step, a_deployment
 
 
@@ -59,3 +62,9 @@ def test_what_a_plan_does_to_an_endpoint_is_told(effect: PlanImpact, text: str):
 def test_the_name_of_a_line_that_is_live_cannot_move_the_cursor():
     effect = PlanImpact(impact=RESTART, changed={Part.FILES: ("\x1b[2Jx",)})
     assert impact_text(effect).startswith("Impact  restart: serving.properties (\\x1b[2Jx)")
+
+
+def test_no_name_in_a_plan_can_move_the_cursor():
+    steps = (UpdateEndpoint("chat\x1b[2J", "b\r", "a\x1b[31m"), AddTags("model", "x", {"\x1b": ""}))
+    plan = replace(make_plan(a_deployment(), ObservedState()), steps=steps)
+    assert plan_text(plan).replace("\n", "").isprintable()

@@ -66,11 +66,18 @@ def test_any_comparison_is_as_the_schema_says(sides):
     VALIDATOR.validate(comparison_as_json(compare_all(pairs, before="a", after="b")))
 
 
+def test_what_could_not_be_read_is_not_said_to_have_no_impact():
+    document = comparison_as_json(samples()["unread"])
+    assert (document["impact"], document["changed"]) == ("unknown", True)
+    VALIDATOR.validate(document)
+
+
 def test_it_says_what_changed_where_and_what_that_costs():
     document = comparison_as_json(samples()["new_machine"])
     assert (document["changed"], document["impact"]) == (True, "new-endpoint-config")
     assert document["cost"] == {
         "usd_per_hour_delta": 5.575,
+        "usd_per_hour_delta_at_first": 5.575,
         "usd_per_month_delta": 4069.75,
         "hours_per_month": 730,
     }

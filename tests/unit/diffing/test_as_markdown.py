@@ -11,19 +11,20 @@ from hypothesis import assume, given
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from lmi_deployer.diffing.as_markdown import LIMIT, ROWS_APART, TABLE_HEAD, markdown
+from lmi_deployer.diffing.as_markdown import LIMIT, NEW_LINE, TABLE_HEAD, markdown
 from lmi_deployer.diffing.comparison import Comparison, ProfileDiff
 from lmi_deployer.diffing.markdown_text import code, comment, sentence
 from lmi_deployer.diffing.page_lines import seen
 from lmi_deployer.diffing.side_by_side import shown_lines
 from lmi_deployer.diffing.value_lines import value_texts
+from lmi_deployer.findings import Finding, Place
 from lmi_deployer.impact import Impact
 from tests.diffing_samples import HUB_TOKEN, samples
 from tests.unit.diffing.hand_made import TEXTS, change, changed, compared, everywhere, mirrored
 
 MARKER = "lmi-deploy diff"
 NAMES = sorted(samples())
-COLUMNS = 6
+COLUMNS = 5
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 OWN_HTML = re.compile(
     rf"<!-- {MARKER} -->\n?"
@@ -84,8 +85,10 @@ def assert_harmless(tokens: list[Token]) -> None:
     for part in inlines(tokens):
         assert part.type in {
             "text", "code_inline", "strong_open", "strong_close", "em_open", "em_close",
-            "softbreak",
+            "softbreak", "html_inline",
         }, part  # fmt: skip
+        if part.type == "html_inline":
+            assert part.content == NEW_LINE
         if part.type == "text":
             assert not LINKED.search(part.content.replace("->", "")), part.content
 
@@ -185,8 +188,25 @@ def test_an_empty_comparison_says_so():
 def test_the_title_has_the_worst_impact_and_the_cost():
     title = markdown(samples()["new_machine"], marker=MARKER).splitlines()[2]
     assert title == (
-        "### lmi-deploy diff: NEW ENDPOINT CONFIG, `+$5.58` per hour, `+$4,070` per 730 hours"
+        "### lmi-deploy diff: NEW ENDPOINT CONFIG, `+$5.58` per hour, `+$4,070` per 730 hours "
+        "(prices of `us-east-1` from `2026-08-01` to `2026-08-17`)"
     )
+
+
+def test_a_finding_of_several_profiles_stands_once_wherever_it_was_written():
+    finding = Finding(code="LMI399", severity="note", problem="p", place=Place("a.yaml", 3))
+    diffs = [
+        replace(
+            changed([change("1", "2")], name=name),
+            appeared=(replace(finding, place=Place(file, 3)),),
+            gone=(),
+            standing=(),
+        )
+        for name, file in (("a", "a.yaml"), ("b", "a.yaml"), ("c", "c.yaml"))
+    ]
+    comment = markdown(Comparison(before="x", after="y", profiles=tuple(diffs)), marker=MARKER)
+    assert comment.count("`LMI399`") == 1
+    assert " and 2 more)" in comment
 
 
 def test_the_worst_stands_first():
@@ -197,6 +217,27 @@ def test_the_worst_stands_first():
         "worst / note",
         "mild / note",
     ]
+
+
+def test_a_profile_is_named_once_with_its_impact_where_no_change_alone_has_that():
+    changes = [change("1", "2", key="a"), change("1", "2", key="b")]
+    worse = replace(changed(changes), impact=Impact.INCOMPATIBLE)
+    first, second = (row for row in cells(read(compared(worse))) if len(row) == COLUMNS)
+    assert "".join(part.content for part in first[0]).endswith("<br>incompatible")
+    assert second[0] == []
+
+
+def test_what_is_not_there_cannot_be_taken_for_a_value():
+    rows = cells(read(compared(changed([change(None, "not set")]))))
+    before, after = next(rows)[2:4]
+    assert [part.type for part in before] == ["text"]
+    assert codes(after)[0].startswith("not set")
+
+
+def test_only_effects_that_are_another_than_before_are_told():
+    shown = markdown(samples()["restart"], marker=MARKER)
+    assert "#### Effects" not in shown
+    assert "unchanged (" not in markdown(samples()["recompile"], marker=MARKER)
 
 
 def many(count: int, *, differs: bool, size: int = 1) -> Comparison:
@@ -220,7 +261,7 @@ def test_a_comment_is_never_too_long_and_always_says_what_matters(
     comparison = many(count, differs=differs, size=size)
     shown = markdown(comparison, marker=MARKER)
     assert len(shown) < LIMIT
-    assert "lmi-deploy diff: RESTART" in shown or "lmi-deploy diff: RECOMPILE" in shown
+    assert "### lmi-deploy diff: RECOMPILE, cost unknown\n" in shown
     assert f"{count:,} profile" in shown
     rows = [row for row in cells(READER.parse(shown)) if len(row) == COLUMNS]
     if count > 1:
@@ -241,8 +282,7 @@ def test_rows_that_are_left_out_are_counted():
 
 
 def test_details_go_before_rows():
-    size = ROWS_APART
-    shown = markdown(many(size, differs=True, size=120), marker=MARKER)
+    shown = markdown(many(140, differs=True), marker=MARKER)
     assert "rows are left out" not in shown
     assert "blocks are left out" in shown
 
@@ -250,12 +290,16 @@ def test_details_go_before_rows():
 def test_equal_changes_of_many_profiles_are_one_row():
     shown = markdown(many(2000, differs=False), marker=MARKER)
     rows = [row for row in cells(READER.parse(shown)) if len(row) == COLUMNS]
-    assert len(rows) == 3
-    assert all("and 1,999 more" in "".join(part.content for part in row[0]) for row in rows)
+    assert ["".join(part.content for part in row[0]) for row in rows] == [
+        "model-1999 / a (before: a) and 1,999 more",
+        "",
+        "",
+    ]
 
 
 def test_what_could_not_be_read_is_named_and_shown_as_text():
     shown = markdown(samples()["unread"], marker=MARKER)
+    assert "### lmi-deploy diff: IMPACT UNKNOWN, cost unknown" in shown
     assert "#### Not compared\n\n- `profiles/chat.yaml` in `work tree`: its values" in shown
     assert "  - why: error `LMI001` `profiles/chat.yaml:9` is not `YAML`" not in shown
     assert "  - why: error `LMI001` `profiles/chat.yaml:9` is not YAML" in shown

@@ -159,7 +159,8 @@ def test_an_impact_is_repeated_only_where_it_is_not_that_of_the_whole():
 def test_the_last_line_has_the_totals_the_worst_impact_and_the_cost():
     last = text(samples()["new_machine"], width=160).splitlines()[-1]
     assert last == (
-        "1 profile: 1 changed; NEW ENDPOINT CONFIG; +$5.58 per hour, +$4,070 per 730 hours"
+        "1 profile: 1 changed; NEW ENDPOINT CONFIG; +$5.58 per hour, +$4,070 per 730 hours "
+        "(prices of us-east-1 from 2026-08-01 to 2026-08-17)"
     )
 
 
@@ -168,7 +169,7 @@ def test_a_value_keeps_its_unit_and_its_line():
     row = next(line for line in shown.splitlines() if "max_rolling_batch_size" in line)
     assert row.split("  ")[1:] == [
         "max_rolling_batch_size",
-        "32 sequences -> 16 sequences",
+        "32 -> 16 sequences",
         "profiles/chat.yaml:11",
     ]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lmi_deployer.diffing.causes import answer_cause, place_of, written_cause
+from lmi_deployer.diffing.causes import answer_cause, is_input_changed, place_of, written_cause
 from lmi_deployer.diffing.snapshot import Item, Source
 from lmi_deployer.findings import Place
 
@@ -33,6 +33,20 @@ def item(source: Source | None, place: Place | None = None) -> Item | None:
 )
 def test_what_somebody_wrote_on_either_side_is_the_cause(before, after, cause):
     assert written_cause(item(before), item(after)) == cause
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_changed"),
+    [
+        (("rule", None), ("rule", LATER), True),
+        ((None, None), ("rule", LATER), True),
+        (("rule", EARLIER), ("rule", LATER), False),
+        (("rule", None), ("rule", None), False),
+        (("default", None), ("override", None), True),
+    ],
+)
+def test_an_auto_that_stands_on_one_side_only_was_written(before, after, is_changed):
+    assert is_input_changed(item(*before), item(*after)) is is_changed
 
 
 def test_an_answer_that_moves_alone_is_the_catalogs():

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from lmi_deployer.diffing.comparing import Pair, compare, compare_all
 from lmi_deployer.diffing.comparison import ProfileDiff
 from lmi_deployer.diffing.snapshot import Item, Snapshot
-from lmi_deployer.findings import Place
+from lmi_deployer.findings import Finding, Place
 from lmi_deployer.hardware import load_profile
 from lmi_deployer.impact import UNKNOWN, Deployed, Impact, Part
 from lmi_deployer.resources import data_folder
@@ -66,6 +67,10 @@ def keys(diff: ProfileDiff) -> dict[str, str]:
     return {change.key: change.cause for change in diff.changes}
 
 
+def subject(finding: Finding) -> tuple[str, str | None, str]:
+    return finding.code, finding.key, finding.problem
+
+
 def assert_mirrored(forth: ProfileDiff, back: ProfileDiff) -> None:
     statuses = {"added": "removed", "removed": "added"}
     assert back.status == statuses.get(forth.status, forth.status)
@@ -73,6 +78,8 @@ def assert_mirrored(forth: ProfileDiff, back: ProfileDiff) -> None:
     straight = [(change.key, change.before, change.after, change.cause) for change in forth.changes]
     assert sorted(straight, key=lambda row: row[0]) == sorted(turned, key=lambda row: row[0])
     assert (forth.appeared, forth.gone) == (back.gone, back.appeared)
+    if forth.before is not None and forth.after is not None:
+        assert set(map(subject, forth.standing)) == set(map(subject, back.standing))
     assert (forth.before, forth.after) == (back.after, back.before)
     if forth.usd_per_hour_delta is None:
         assert back.usd_per_hour_delta is None
@@ -184,7 +191,6 @@ def test_a_line_that_is_gone_is_named_on_the_earlier_side():
 def test_an_override_is_a_cause_of_its_own_and_what_follows_is_derived():
     diff = both(snapshot(), snapshot(CHAT, "g5", "instance_type=ml.g5.12xlarge"))
     assert keys(diff) == {"instance_type": "override", "tensor_parallel_degree": "derived"}
-    assert any("tensor_parallel_degree" in note for note in diff.notes)
 
 
 def _answered(value: Value) -> Snapshot:
@@ -198,11 +204,13 @@ def _answered(value: Value) -> Snapshot:
 def test_an_answer_that_moved_by_itself_is_the_catalogs():
     diff = both(_answered(2), _answered(1))
     assert keys(diff) == {"tensor_parallel_degree": "catalog"}
-    (note,) = diff.notes
-    assert note == (
-        "nobody wrote these, and they moved with the catalog or the version of lmi-deploy: "
-        "tensor_parallel_degree"
-    )
+
+
+def test_an_auto_that_somebody_wrote_is_not_the_catalogs():
+    diff = both(snapshot(), snapshot(f"{CHAT}    predict_timeout_seconds: auto\n"))
+    (change,) = diff.changes
+    assert (change.key, change.cause) == ("predict_timeout_seconds", "derived")
+    assert (change.place, change.place_side) == (Place("profiles/chat.yaml", 12, 30), "after")
 
 
 def test_a_value_that_reaches_nothing_is_a_change_without_impact():
@@ -231,6 +239,24 @@ def test_an_error_that_appears_makes_it_incompatible():
     diff = both(snapshot(), snapshot(f"{CHAT}    tensor_parallel_degree: 8\n"))
     assert diff.impact == Impact.INCOMPATIBLE
     assert [finding.code for finding in diff.appeared if finding.severity == "error"] == ["LMI201"]
+
+
+def test_what_was_refused_and_still_is_says_why():
+    refused = f"{CHAT}    tensor_parallel_degree: 8\n"
+    diff = both(snapshot(refused), snapshot(refused.replace("size: 32", "size: 16")))
+    assert diff.impact == Impact.INCOMPATIBLE
+    assert [finding.code for finding in diff.standing] == ["LMI201"]
+    assert not {finding.severity for finding in (*diff.appeared, *diff.gone)} & {"error"}
+    assert both(snapshot(refused), snapshot(f"\n{refused}")).standing == ()
+
+
+def test_a_warning_that_becomes_an_error_has_appeared():
+    place = Place("profiles/chat.yaml", 1)
+    error = Finding.error("LMI201", "is 8", place=place, fix=None)
+    warning = replace(error, severity="warning")
+    diff = both(*(replace(snapshot(), findings=(finding,)) for finding in (warning, error)))
+    assert (diff.appeared, diff.gone, diff.standing) == ((error,), (warning,), ())
+    assert (diff.status, diff.impact) == ("changed", Impact.INCOMPATIBLE)
 
 
 def test_what_was_refused_and_is_repaired_is_not_incompatible():
@@ -291,7 +317,11 @@ def test_what_is_not_deployed_is_no_endpoint_that_stays():
 def test_another_endpoint_is_a_new_one_beside_the_old():
     diff = both(snapshot(), snapshot(CHAT, "g5", "endpoint.name=chat"))
     assert diff.impact == Impact.REPLACE_ENDPOINT
-    assert diff.notes[0] == "endpoint chat is a new one beside chat-g5, and both cost"
+    (note,) = diff.notes
+    assert note == (
+        "chat is a new endpoint; where chat-g5 is deployed, it stays, and both cost until "
+        "`lmi-deploy down chat-g5`"
+    )
 
 
 def test_an_endpoint_that_another_hardware_profile_has_is_refused():
@@ -364,10 +394,30 @@ def test_the_impact_beside_an_endpoint_is_that_of_bringing_it_to_the_profile():
     assert both(there, side).impact == both(side, there).impact == Impact.RECOMPILE
 
 
+def test_of_an_engine_stands_its_key_and_only_what_else_differs():
+    def engine(key: str | None, **others: Any) -> Snapshot:
+        assert side.deployed is not None
+        deployed = replace(side.deployed, engine=key, is_compiled_ahead=True, **others)
+        return replace(side, deployed=deployed, is_decided=False)
+
+    def values(before: Snapshot, after: Snapshot) -> tuple[object, object]:
+        (found,) = both(before, after).changes
+        return found.before and found.before.value, found.after and found.after.value
+
+    side = snapshot()
+    cache = {"engine_cache": "s3://acme/engines/"}
+    before, after = engine("1" * 40, **cache), engine("2" * 40, **cache, is_engine_ready=False)
+    assert values(before, after) == ("1" * 16, f"{'2' * 16}, not in the cache")
+    moved = engine("1" * 40, engine_cache="s3://other/")
+    assert values(before, moved)[1] == f"{'1' * 16}, cache s3://other/"
+    ahead = f"{'2' * 16}, compiled ahead of time"
+    assert values(engine(None), engine("2" * 40)) == (None, ahead)
+
+
 def test_lines_that_could_not_be_read_leave_the_rest_to_compare():
     diff = both(live(properties=None), snapshot())
     assert (diff.status, diff.impact, diff.rendered) == ("unknown", Impact.NONE, ())
-    assert diff.notes == ("not known on the earlier side, and not compared: serving.properties",)
+    assert diff.notes == ("not known, and not compared, on the earlier side: serving.properties",)
     assert both(live(properties=None, tags={}), snapshot(CHAT, "g5", "endpoint.tags.a=b")).changes
 
 
@@ -386,7 +436,7 @@ def test_a_bundle_is_compared_by_what_it_holds():
     assert (diff.status, diff.changes) == ("equal", ())
     (note,) = diff.notes
     assert note == (
-        "not known on the earlier side, and not compared: the endpoint, machines and limits of "
+        "not known, and not compared, on the earlier side: the endpoint, machines and limits of "
         "time, model.image"
     )
 
@@ -413,6 +463,14 @@ def test_costs_do_not_differ_without_a_price_where_the_machines_do_not():
     assert both(before, more).usd_per_hour_delta is None
 
 
+def test_a_side_that_is_not_known_is_not_taken_for_one_that_costs_nothing():
+    diff = both(None, snapshot())
+    assert diff.usd_per_hour_delta == 1.515
+    for sides in ({"before": None}, {"after": None, "before": diff.after}):
+        unknown = replace(diff, status="unknown", **sides)
+        assert unknown.usd_per_hour_delta is None
+
+
 def test_no_secret_is_left_in_what_is_compared():
     side = snapshot()
     assert side.deployed is not None
@@ -423,7 +481,12 @@ def test_no_secret_is_left_in_what_is_compared():
         f"a.{HUB_TOKEN}": replace(secret, value=1),
     }
     deployed = replace(
-        side.deployed, properties=lines(api_token="sesame", x=HUB_TOKEN), tags={"a": HUB_TOKEN}
+        side.deployed,
+        endpoint=HUB_TOKEN,
+        properties=lines(api_token="sesame", x=HUB_TOKEN),
+        endpoint_config={"KmsKeyId": HUB_TOKEN},
+        tags={"a": HUB_TOKEN},
+        engine_cache=f"s3://bucket/{HUB_TOKEN}/",
     )
     other = replace(
         side,

@@ -33,6 +33,32 @@ def test_files_with_the_same_path_are_the_same_file_whatever_they_say():
     assert keys(side(a="name: x\n"), side(a="name: y\n")) == [("a", "a")]
 
 
+def test_files_that_swapped_their_names_are_known_by_the_names_of_their_profiles():
+    before = side(a="name: x\n1\n", b="name: y\n2\n", c="name: z\n")
+    after = side(a="name: y\n2\n", b="name: x\n9\n", c="name: z\n4\n")
+    assert keys(before, after) == [("b", "a"), ("a", "b"), ("c", "c")]
+
+
+def test_a_profile_whose_path_another_one_took_is_known_where_it_went():
+    before = side(a="name: x\n1\n")
+    assert keys(before, side(a="name: new\n", b="name: x\n2\n")) == [(None, "a"), ("a", "b")]
+    assert keys(side(a="name: new\n", b="name: x\n2\n"), before) == [("b", "a"), ("a", None)]
+
+
+def test_three_files_in_a_ring_are_all_known():
+    before = side(a="name: x\n", b="name: y\n", c="name: z\n")
+    after = side(a="name: z\n", b="name: x\n", c="name: y\n")
+    assert keys(before, after) == [("c", "a"), ("a", "b"), ("b", "c")]
+
+
+def test_names_that_went_nowhere_leave_files_at_their_paths():
+    before = side(a="name: x\n", b="name: y\n", c="name: z\n")
+    after = side(a="name: new\n", b="none\n", c="name: z\n4\n", d="name: z\n5\n")
+    assert ("a", "a") in keys(before, after)
+    assert ("b", "b") in keys(before, after)
+    assert ("c", "c") in keys(before, after)
+
+
 def test_what_has_the_same_content_is_only_counted():
     matched = match(side(a="1\n"), side(a="1\n"), text_of, text_of)
     assert len(matched.same) == 1
@@ -72,10 +98,10 @@ def test_two_files_of_one_profile_name_are_not_told_apart_by_it():
     assert keys(before, side(c=body("name: x", *range(50, 71)))) == [("a", None), ("b", "c")]
 
 
-def test_folders_in_the_place_of_files_are_no_difference_and_links_are():
+def test_folders_in_the_place_of_files_are_no_difference_and_what_cannot_be_read_may_be_one():
     folder, link = entry("a", "", IS_FOLDER), entry("a", "b.yaml", IS_LINK)
     assert keys({"a": folder}, {"a": folder}) == []
-    assert keys({"a": link}, {"a": link}) == []
+    assert keys({"a": link}, {"a": link}) == [("a", "a")]
     assert keys({"a": link}, {"a": entry("a", "b.yaml")}) == [("a", "a")]
 
 

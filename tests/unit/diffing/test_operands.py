@@ -7,6 +7,7 @@ import pytest
 from lmi_deployer.diffing.operands import (
     FORMS,
     BundleFolder,
+    BundleTree,
     File,
     Folder,
     Git,
@@ -35,7 +36,8 @@ def test_the_name_of_a_profile_is_its_file():
     assert parse("chat") == File(path=Path("profiles/chat.yaml"))
     assert parse("chat#g5") == File(path=Path("profiles/chat.yaml"), hardware="g5")
     shipped = data_folder("profiles") / "llama2-70b.yaml"
-    assert parse("llama2-70b#p4d") == File(path=shipped, hardware="p4d")
+    assert parse("llama2-70b#p4d") == File(path=shipped, hardware="p4d", is_shipped=True)
+    assert parse(str(shipped)) == File(path=shipped)
 
 
 def test_a_path_that_exists_goes_before_a_name():
@@ -110,3 +112,15 @@ def test_a_folder_with_what_would_be_uploaded_is_a_bundle():
     assert parse("out") == Folder(path=Path("out"))
     Path("out/model/serving.properties").write_text("engine=MPI\n", encoding="utf-8")
     assert parse("out") == BundleFolder(path=Path("out"))
+
+
+@pytest.mark.parametrize("folders", [("g5", "p4d"), ("chat/g5", "talk/g5"), ("chat/g5", "p4d")])
+def test_a_folder_of_bundles_is_known_by_what_is_in_it(folders):
+    for name in folders:
+        model = Path("rendered") / name / "model"
+        model.mkdir(parents=True)
+        (model / "serving.properties").write_text("engine=MPI\n", encoding="utf-8")
+    bundles = tuple(Path("rendered") / name for name in folders)
+    assert parse("rendered") == BundleTree(path=Path("rendered"), bundles=bundles)
+    Path("rendered/chat.yaml").write_text("name: chat\n", encoding="utf-8")
+    assert parse("rendered") == Folder(path=Path("rendered"))

@@ -21,7 +21,7 @@ from lmi_deployer.compiling.lookup import wanted_engine
 from lmi_deployer.diffing.comparing import Pair, compare
 from lmi_deployer.diffing.comparison import ProfileDiff, Unread
 from lmi_deployer.diffing.reading_live import LiveReader
-from lmi_deployer.diffing.snapshot import Snapshot
+from lmi_deployer.diffing.snapshot import RUNNING_INSTANCES, Snapshot
 from lmi_deployer.edges.aws import Aws
 from lmi_deployer.edges.aws_calls import AwsSettings
 from lmi_deployer.errors import InputError, UnreachableError
@@ -272,7 +272,8 @@ def test_the_image_that_runs_is_told_with_its_digest_and_the_machines_with_their
     assert there.cost is not None
     assert here.cost is not None
     assert there.cost.usd_per_hour == pytest.approx(3 * here.cost.usd_per_hour)
-    assert (there.values, there.memory, there.is_decided) == ({}, None, False)
+    assert {key: item.value for key, item in there.values.items()} == {RUNNING_INSTANCES: 3}
+    assert (there.memory, there.is_decided) == (None, False)
     assert (there.title, there.file) == ("chat / g5", "chat-g5")
 
 

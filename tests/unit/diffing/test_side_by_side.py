@@ -64,11 +64,14 @@ def test_lines_stay_within_the_width(told: str, width: int):
 
 
 def test_a_secret_is_hidden_and_still_seen_to_differ():
-    lines = ["-option.hf_token=one", "+option.hf_token=two", f"+option.y={HUB_TOKEN}"]
-    assert list(shown_lines(lines, 80)) == [
-        "-option.hf_token=***",
-        "+option.hf_token=*** (not the same)",
-        "+option.y=***",
+    (rendered,) = samples()["hostile"].profiles
+    shown = list(shown_lines(rendered.rendered, 80))
+    assert "-option.api_token=***" in shown
+    assert "+option.api_token=*** (not the same)" in shown
+    assert list(shown_lines([f"-a={HUB_TOKEN}", f"+a={HUB_TOKEN}2", f"+b={HUB_TOKEN}"], 80)) == [
+        "-a=***",
+        "+a=*** (not the same)",
+        "+b=***",
     ]
 
 
@@ -89,3 +92,9 @@ def test_wide_terminals_show_both_sides_beside_each_other_and_others_when_asked(
     assert beside_each_other not in line(WIDE - 1, None)
     assert beside_each_other in line(100, True)
     assert beside_each_other not in line(WIDE, False)
+
+
+def test_lines_of_one_side_only_are_not_set_beside_nothing():
+    for name in ("added", "removed"):
+        shown = text(samples()[name], width=WIDE).partition("serving.properties\n")[2]
+        assert BETWEEN.rstrip() not in shown

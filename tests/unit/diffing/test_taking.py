@@ -10,15 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmi_deployer import api, checks
-from lmi_deployer.aot.engine import Engine
+from lmi_deployer import __version__, api, checks
+from lmi_deployer.aot.engine import Engine, EngineInputs
 from lmi_deployer.aot.inputs import engine_inputs
 from lmi_deployer.aot.outlook import Fate, Outlook
-from lmi_deployer.deployed import UNSEEN_WEIGHTS, deployed_of, reaches
+from lmi_deployer.artifact.manifest import Manifest
+from lmi_deployer.deployed import deployed_of
+from lmi_deployer.diffing.comparing import Pair, compare
 from lmi_deployer.diffing.snapshot import Snapshot
 from lmi_deployer.diffing.taking import take, with_digest, with_outlook
 from lmi_deployer.hardware import LoadedProfile, load_profile
 from lmi_deployer.impact import Part
+from lmi_deployer.reaching import Reach
 from lmi_deployer.resources import data_folder
 from lmi_deployer.spec import ResolvedSpec
 from tests.specs import PROFILE, make_spec
@@ -50,6 +53,16 @@ def test_a_value_comes_with_its_unit_its_source_and_its_line() -> None:
     assert str(length.place) == "profiles/chat.yaml:6:26"
     assert (count.value, count.source, count.place) == (2, "override", None)
     assert count.reason == "--set endpoint.instances=2"
+
+
+def test_what_an_override_leaves_open_is_told_with_its_place() -> None:
+    item = snapshot("max_rolling_batch_size=auto").values["max_rolling_batch_size"]
+    assert (item.source, str(item.place)) == ("rule", "--set")
+    assert snapshot().values["max_rolling_batch_size"].place is None
+
+
+def test_a_snapshot_says_which_lmi_deploy_decided_it() -> None:
+    assert snapshot().version == snapshot("backend=unheard-of").version == __version__
 
 
 @pytest.mark.parametrize(
@@ -165,16 +178,36 @@ def test_an_engine_of_the_hub_has_the_key_that_the_cache_knows_it_by() -> None:
 
 
 def test_an_engine_of_weights_that_nobody_has_looked_at_has_no_key() -> None:
-    mirror = ("model.source=s3://acme/llama/", "compile.mode=aot")
-    first, other = (
-        snapshot(*TRTLLM, *mirror, f"model.dtype={dtype}").artifact for dtype in ("fp16", "fp32")
-    )
-    assert first is not None
-    assert other is not None
+    mirror = (*TRTLLM, "model.source=s3://acme/llama/", "compile.mode=aot")
+    others = ("model.dtype=fp32", "model.source=s3://acme/other/")
+    artifacts = [snapshot(*mirror, *more).artifact for more in ((), *zip(others), ())]
+    first, *rest, again = (artifact for artifact in artifacts if artifact is not None)
     assert first.key is None
-    seen = engine_inputs(make_spec(*TRTLLM, *mirror, "model.dtype=fp16"), UNSEEN_WEIGHTS)
-    assert seen.key.startswith(first.identity)
-    assert first.identity != other.identity
+    assert first == again
+    assert [other.identity == first.identity for other in rest] == [False, False]
+
+
+def test_an_engine_that_only_a_cache_may_hold_has_the_key_that_is_looked_for() -> None:
+    artifact = snapshot(*TRTLLM, "compile.mode=auto").artifact
+    assert artifact is not None
+    assert artifact.key == engine_inputs(make_spec(*TRTLLM), None).key
+    assert not artifact.is_ahead
+    assert artifact.identity == deployed_of(make_spec(*TRTLLM)).engine
+
+
+@pytest.mark.parametrize("mode", ["aot", "auto"])
+def test_what_an_engine_depends_on_is_worked_out_once(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = []
+
+    def counted(spec: ResolvedSpec, digest: str | None) -> EngineInputs:
+        specs.append(spec)
+        return engine_inputs(spec, digest)
+
+    monkeypatch.setattr("lmi_deployer.engine_identity.engine_inputs", counted)
+    snapshot(*TRTLLM, f"compile.mode={mode}")
+    assert len(specs) == 1
 
 
 def test_an_engine_that_each_start_makes_is_told_by_what_it_is_made_from() -> None:
@@ -199,6 +232,22 @@ def test_what_the_cache_holds_is_told_once_somebody_has_looked(fate: Fate, is_ah
     assert seen is not None
     assert (seen.is_cached, seen.is_ahead) == (False, is_ahead)
     assert seen.key == engine_inputs(spec, None).key
+
+
+def test_an_engine_that_is_cached_is_served_ahead_even_where_nobody_insisted() -> None:
+    spec = make_spec(*TRTLLM, "compile.mode=auto")
+    outlook = outlook_of(spec, "cached")
+    assert outlook.engine is not None
+    inputs = engine_inputs(spec, None).document()
+    manifest = Manifest(inputs=inputs, layout="triton_repository", files=())
+    ready = replace(outlook.engine, manifest=manifest)
+    before, seen = of_spec(spec), with_outlook(of_spec(spec), replace(outlook, engine=ready))
+    assert before.artifact is not None
+    assert seen.artifact is not None
+    assert (before.artifact.is_ahead, before.artifact.is_cached) == (False, None)
+    assert (seen.artifact.is_ahead, seen.artifact.is_cached) == (True, True)
+    assert seen.artifact.key == ready.key
+    assert ready.key.startswith(seen.artifact.identity)
 
 
 def test_nothing_is_told_of_a_cache_that_nobody_looked_into() -> None:
@@ -270,4 +319,18 @@ def test_what_is_remembered_of_a_kind_of_spec_is_true_of_each(data: st.DataObjec
     spec = decided(loaded, hardware, *chosen)
     if spec is not None:
         parts = {key: item.reaches for key, item in of_spec(spec).values.items()}
-        assert parts == {key: reaches(spec, key) for key in parts}
+        fresh = Reach(spec)
+        assert parts == {key: fresh[key] for key in parts}
+
+
+def test_other_facts_in_a_lock_are_the_cause_of_what_follows_from_them() -> None:
+    config = {**ENTRY["config"], "num_hidden_layers": 44}  # type: ignore[dict-item]
+    sides = []
+    for entry in (ENTRY, {**ENTRY, "config": config}):
+        loaded = replace(load_profile(PROFILE, "profiles/chat.yaml"), lock=a_lock(entry))
+        sides.append(taken(api.check(loaded, "g5")))
+    found = compare(Pair(before=sides[0], after=sides[1]))
+    causes = {change.key: (change.cause, str(change.place)) for change in found.changes}
+    assert sides[0].memory != sides[1].memory
+    assert causes["model.shape"] == ("lock", "profiles/lmi.lock:4:5")
+    assert "catalog" not in {cause for cause, _ in causes.values()}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -8,9 +9,10 @@ from hypothesis import strategies as st
 
 from lmi_deployer.diffing import wording
 from lmi_deployer.diffing.comparing import Pair, compare
-from lmi_deployer.diffing.comparison import Change, ProfileDiff
+from lmi_deployer.diffing.comparison import Change, Comparison, ProfileDiff
+from lmi_deployer.diffing.page_lines import ALIKE
 from lmi_deployer.diffing.snapshot import Item
-from lmi_deployer.findings import Place
+from lmi_deployer.findings import Finding, Place
 from lmi_deployer.impact import Impact
 from lmi_deployer.spec import Value
 from tests.diffing_samples import HOSTILE, HUB_TOKEN, samples, shipped, snapshot
@@ -34,7 +36,7 @@ def only(name: str) -> ProfileDiff:
 @pytest.mark.parametrize(
     ("value", "unit", "shown"),
     [
-        (None, "", "none"),
+        (None, "", "not set"),
         (True, "", "true"),
         (64, "", "64"),
         (64, "GB", "64 GB"),
@@ -56,9 +58,71 @@ def test_a_value_under_a_key_that_promises_a_secret_is_hidden():
     assert wording.shown(item("sesame"), "options.option.api_token") == "***"
 
 
+@pytest.mark.parametrize(
+    ("units", "shown"),
+    [
+        (("sequences", "sequences"), ("8", "12 sequences")),
+        (("s", "tokens"), ("8 s", "12 tokens")),
+        (("", ""), ("8", "12")),
+    ],
+)
+def test_a_unit_that_both_values_have_is_told_once(units, shown):
+    sides = item(8, units[0]), item(12, units[1])
+    assert wording.shown_values(change(*sides), unit_once=True) == shown
+    in_a_table = wording.shown_values(change(*sides))
+    assert in_a_table == tuple(f"{side.value} {side.unit}".strip() for side in sides)
+
+
+def test_a_number_beside_one_with_separators_has_them_too():
+    sides = item(8400, "s"), item(12000, "s")
+    assert wording.shown_values(change(*sides)) == ("8,400 s", "12,000 s")
+    assert wording.shown_values(change(*sides), unit_once=True) == ("8,400", "12,000 s")
+    assert wording.shown_values(change(item(8400, "s"), None)) == ("8400 s", "not set")
+
+
+def total(*diffs: ProfileDiff, **others: Any) -> str:
+    return wording.total_cost(Comparison(before="a", after="b", profiles=diffs, **others))
+
+
+def test_what_goes_costs_until_it_is_down_and_the_total_says_so():
+    assert total(only("removed")) == (
+        "-$1.51 per hour, -$1,106 per 730 hours once the old endpoints are down, "
+        "unchanged until then"
+    )
+    assert total(only("renamed")) == (
+        "cost unchanged once the old endpoints are down, +$1.51 per hour until then"
+    )
+
+
+def test_what_cannot_be_deployed_saves_nothing_and_the_total_says_so():
+    after, before = only("new_machine").before, only("new_machine").after
+    cheaper = replace(only("new_machine"), before=before, after=after, impact=Impact.INCOMPATIBLE)
+    assert total(cheaper).startswith("-$5.58 per hour, ")
+    assert " if all of it can be deployed, unchanged until then (prices of " in total(cheaper)
+
+
+def test_a_sum_over_price_lists_names_them_and_one_of_a_single_list_does_not():
+    elsewhere = only("added")
+    assert "prices" not in total(elsewhere)
+    assert total(elsewhere, only("new_machine")).endswith(
+        "(prices of us-east-1 from 2026-08-01 to 2026-08-17)"
+    )
+    assert elsewhere.after is not None
+    assert elsewhere.after.cost is not None
+    cost = replace(elsewhere.after.cost, region="eu-west-1", as_of="2026-09-01")
+    other = replace(elsewhere, after=replace(elsewhere.after, cost=cost))
+    assert total(elsewhere, other).endswith(
+        "(prices of eu-west-1 of 2026-09-01, us-east-1 of 2026-08-17)"
+    )
+
+
+def test_a_space_at_the_end_of_a_value_is_no_unit():
+    assert wording.shown_values(change(item("a "), item("a"))) == ("a ", "a")
+
+
 def test_two_secrets_are_told_apart_without_being_told():
     shown = wording.shown_values(change(item("one"), item("two"), "options.option.api_token"))
-    assert shown == ("***", "*** (another)")
+    assert shown == ("***", f"***{ALIKE}")
 
 
 def test_long_values_are_shown_from_where_they_differ():
@@ -67,13 +131,24 @@ def test_long_values_are_shown_from_where_they_differ():
     assert after == f"...{'x' * 20}new"
 
 
+LONG = st.text(st.sampled_from("ab\u00e9"), min_size=130, max_size=300)
+
+
+@given(LONG, LONG, LONG)
+def test_the_first_difference_of_two_long_values_is_shown(same, one, other):
+    one, other = f"{same}a{one}", f"{same}b{other}"
+    shown = wording.shown_values(change(item(one), item(other)))
+    left, right = same[-20:] + "a", same[-20:] + "b"
+    assert (shown[0][3:24], shown[1][3:24]) == (left, right)
+
+
 @given(VALUES, VALUES)
 def test_values_that_differ_never_look_alike_and_are_never_long(before, after):
     shown = wording.shown_values(change(item(before), item(after)))
     assert shown[0] != shown[1]
     for text in shown:
         assert text.isprintable()
-        assert len(text) <= wording.LONGEST_VALUE + len(" (another)")
+        assert len(text) <= wording.LONGEST_VALUE + len(ALIKE)
 
 
 def test_the_title_names_every_class_worst_first():
@@ -92,7 +167,7 @@ def test_the_title_names_every_class_worst_first():
         ("lock", Place("profiles/lmi.lock", 3), "lock, profiles/lmi.lock:3"),
         ("lock", None, "lock"),
         ("catalog", None, "catalog or version of lmi-deploy (here)"),
-        ("derived", None, "follows from other values (here)"),
+        ("derived", None, "here"),
         ("deployed", None, "as deployed"),
         ("deployed", Place("x.yaml", 2), "as deployed, x.yaml:2"),
     ],
@@ -100,6 +175,15 @@ def test_the_title_names_every_class_worst_first():
 def test_a_cause_is_told_with_its_line(cause, place, text):
     told = replace(change(None, item(1)), cause=cause, place=place)
     assert wording.cause(told) == text
+
+
+def test_a_rule_that_no_longer_holds_is_not_the_reason_of_a_value():
+    gone = replace(change(item(1), None), cause="derived")
+    assert wording.cause(gone) == "no longer (here)"
+    silent = replace(item(1), reason="")
+    for sides in ((silent, None), (None, silent)):
+        told = replace(change(*sides), cause="derived")
+        assert wording.cause(told) == "follows from other values"
 
 
 @pytest.mark.parametrize(
@@ -130,12 +214,21 @@ def test_the_effects_of_another_machine():
     assert dict(wording.effects(only("new_machine"))) == {
         "memory per GPU": "21.6 -> 21.2 of 22.0 GiB, fits",
         "head-room": "7.4 -> 16.4 GiB",
-        "batch ceiling": "9 -> 83 sequences of full length",
+        "batch ceiling": "9 -> 83 sequences",
         "cost": (
-            "$1.51 -> $7.09 per hour, +$5.58 per hour, +$4,070 per 730 hours "
-            "(us-east-1, price of 2026-08-01)"
+            "$1.51 -> $7.09 per hour: +$5.58 per hour, +$4,070 per 730 hours "
+            "(prices of us-east-1 from 2026-08-01 to 2026-08-17)"
         ),
     }
+
+
+def test_what_is_there_on_one_side_only_costs_nothing_on_no_other():
+    month = "$1.51 per hour, {}$1,106 per 730 hours"
+    priced = "(us-east-1, price of 2026-08-17)"
+    assert dict(wording.effects(only("added")))["cost"] == f"+{month.format('+')} {priced}"
+    assert dict(wording.effects(only("removed")))["cost"] == (
+        f"-{month.format('-')}, once its endpoint is down {priced}"
+    )
 
 
 def test_what_stays_is_told_only_of_the_cost():
@@ -166,13 +259,13 @@ def test_the_effect_on_an_engine_says_whether_anybody_looked():
             "llama2-70b",
             "p4d",
             "auto",
-            "compiled at each start, unless the cache, which was not looked into, holds it",
+            "compiled at each start unless the cache holds it, which was not looked into",
         ),
         (
             "llama2-7b",
             "g5-deepspeed",
             "auto",
-            "used where the cache, which was not looked into, holds it",
+            "used where the cache holds it, which was not looked into",
         ),
     ],
 )
@@ -234,6 +327,11 @@ def test_nothing_said_of_any_comparison_leaves_its_line(sides, is_added):
         *(text for item in diff.changes for text in wording.shown_values(item)),
     ]
     assert all(text.isprintable() for text in told)
+
+
+def test_what_is_escaped_once_is_not_escaped_again():
+    finding = Finding.error("LMI001", "b\n", place=Place("a\n.yaml", 3), key="k\n", fix=None)
+    assert wording.finding_text(finding) == "error LMI001 a\\n.yaml:3 k\\n: b\\n"
 
 
 def test_no_hostile_text_leaves_its_line_or_holds_the_token():

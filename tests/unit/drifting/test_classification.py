@@ -71,6 +71,14 @@ def test_what_is_as_wanted_is_in_sync_and_needs_no_plan():
     assert make_plan(WANTED, observed(), verify=False).steps == ()
 
 
+def test_an_endpoint_that_is_another_profiles_is_missing_and_nothing_is_done_to_it():
+    whose = "endpoint chat-g5 (made for other / g5)"
+    state = observed(endpoint=None, endpoint_configs={}, foreign=(whose,))
+    verdict = classify(seen(observed=state, config=BY_HAND, tags={}))
+    assert (verdict.drift, verdict.needs_up) == (Drift.MISSING, False)
+    assert whose in verdict.reasons[0]
+
+
 @pytest.mark.parametrize(
     ("what", "drift", "said"),
     [

@@ -13,12 +13,18 @@ from lmi_deployer.reviewing.pull_request import PullRequest, pull_request_of
 
 BASE, HEAD, OLD, MERGE = "b" * 40, "a" * 40, "0" * 40, "c" * 40
 PULL = PullRequest(
-    repository="acme/models", number=7, base_branch="main", base_commit=OLD, head_commit=HEAD
+    repository="acme/models",
+    number=7,
+    base_branch="main",
+    base_commit=OLD,
+    head_commit=HEAD,
+    merge_commit=MERGE,
 )
 VARIABLES = {
     "GITHUB_REPOSITORY": "acme/models",
     "GITHUB_REF": "refs/pull/7/merge",
     "GITHUB_BASE_REF": "main",
+    "GITHUB_SHA": MERGE,
 }
 EVENT = {"pull_request": {"number": 7, "base": {"sha": OLD, "ref": "main"}, "head": {"sha": HEAD}}}
 
@@ -31,6 +37,11 @@ def test_a_merge_queue_has_a_base_and_nothing_to_comment_on():
     variables = {"GITHUB_REPOSITORY": "acme/models", "GITHUB_REF": "refs/heads/gh-readonly-queue/x"}
     found = pull_request_of(variables, {"merge_group": {"base_sha": BASE, "head_sha": HEAD}})
     assert found == PullRequest(repository="acme/models", base_commit=BASE)
+
+
+def test_only_the_merge_of_a_pull_request_is_one():
+    variables = {**VARIABLES, "GITHUB_REF": "refs/heads/main"}  # as on `pull_request_target`
+    assert pull_request_of(variables, EVENT).merge_commit is None
 
 
 def test_the_number_is_also_in_the_name_of_the_merge():
@@ -66,11 +77,27 @@ def test_a_merge_that_github_made_is_compared_with_what_it_goes_into():
 
 
 def test_a_merge_that_somebody_else_made_is_none():
-    assert chosen({"HEAD^2": OLD, "HEAD^1": BASE, "origin/main": MERGE}) == "origin/main"
+    known = {"HEAD": HEAD, "HEAD^2": OLD, "HEAD^1": BASE, "origin/main": BASE}
+    assert chosen(known) == "origin/main"
 
 
-def test_without_the_branch_the_commit_of_the_event_will_do():
-    assert chosen({OLD: OLD}) == OLD
+@pytest.mark.parametrize("checked_out", [HEAD, MERGE])
+def test_without_the_branch_the_commit_of_the_event_will_do(checked_out: str):
+    assert chosen({OLD: OLD, "HEAD": checked_out}) == OLD
+
+
+@pytest.mark.parametrize("checked_out", [BASE, OLD])
+def test_what_is_no_checkout_of_the_pull_request_is_not_taken_for_one(checked_out: str):
+    known = {"origin/main": BASE, "HEAD": checked_out, "HEAD^2": OLD}
+    with pytest.raises(InputError, match="is not pull request 7"):
+        chosen(known)
+    assert chosen(known, asked="origin/main") == "origin/main"
+    assert side_names("origin/main", PULL, known.get) == (None, None)
+
+
+def test_where_nobody_says_what_the_pull_request_is_the_checkout_is_trusted():
+    queued = PullRequest(base_commit=BASE)
+    assert chosen({BASE: BASE, "HEAD": OLD}, queued) == BASE
 
 
 def test_a_clone_that_is_too_shallow_is_told_its_depth():
@@ -86,7 +113,7 @@ def test_outside_of_a_pull_request_somebody_has_to_say_it():
 
 
 def test_both_sides_are_called_as_readers_of_the_pull_request_do():
-    known = {"HEAD^1": BASE, "v1": OLD}
+    known = {"HEAD^1": BASE, "HEAD": MERGE, "v1": OLD}
     assert side_names("HEAD^1", PULL, known.get) == ("main (bbbbbbbb)", "pull request 7 (aaaaaaaa)")
     assert side_names("v1", PULL, known.get) == (None, "pull request 7 (aaaaaaaa)")
     assert side_names("v1", PullRequest(), known.get) == (None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from lmi_deployer.diffing.snapshot import Cost, Snapshot
 from lmi_deployer.findings import Finding, Place
 from lmi_deployer.impact import Impact
 from lmi_deployer.reviewing.comment import MOST_CHARACTERS, fitted, is_same, marker_of
-from lmi_deployer.reviewing.outcome import changed_files, in_order, outputs_of
+from lmi_deployer.reviewing.outcome import changed_files, from_top, in_order, outputs_of
 from lmi_deployer.reviewing.page import MOST_ERRORS, review_page
 
 NOTHING = Comparison(before="main", after="work tree")
@@ -65,6 +66,34 @@ def test_the_outputs_of_nothing():
     assert outputs_of(NOTHING, comment_url=None) == {
         "changed": "false", "impact": "none", "cost-delta": "0.00", "comment-url": "",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_what_could_not_be_compared_has_no_impact_and_no_cost_that_is_known(side):
+    unread = Unread(name="profiles/chat.yaml", side=side, findings=(an_error(3),))
+    diff = a_diff(5.0, 7.5)
+    for profiles in ((), (diff,)):
+        outputs = outputs_of(replace(NOTHING, unread=(unread,), profiles=profiles), comment_url="")
+        assert (outputs["changed"], outputs["impact"], outputs["cost-delta"]) == (
+            "true", "unknown", "",
+        )  # fmt: skip
+    half = replace(NOTHING, profiles=(diff, replace(diff, status="unknown")))
+    assert outputs_of(half, comment_url="")["impact"] == "unknown"
+
+
+def test_what_cannot_get_worse_is_known_whatever_else_is_not():
+    unread = Unread(name="profiles/chat.yaml", side="after", findings=(an_error(3),))
+    worst = replace(a_diff(5.0, 7.5), impact=Impact.INCOMPATIBLE)
+    outputs = outputs_of(replace(NOTHING, unread=(unread,), profiles=(worst,)), comment_url="")
+    assert outputs["impact"] == "incompatible"
+
+
+def test_files_are_named_from_the_top_of_the_repository():
+    top = Path("/work tree")
+    own = Finding.error("LMI414", "x", place=Place("/work tree/profiles/lmi.lock", 1), fix=None)
+    assert from_top(own, top).place == Place("profiles/lmi.lock", 1)
+    for place in (Place("profiles/chat.yaml", 1), Place("/elsewhere/x", 1), Place("--set")):
+        assert from_top(replace(own, place=place), top).place == place
 
 
 def test_only_files_that_are_still_there_are_validated():

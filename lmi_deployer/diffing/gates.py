@@ -45,7 +45,7 @@ def fail_on(comparison: Comparison, impact: Impact) -> GateError | None:
     worse = [
         diff for diff in comparison.profiles if diff.status != "equal" and diff.impact >= impact
     ]
-    unseen = [*_unknown(comparison, but=worse), *(item.name for item in comparison.unread)]
+    unseen = [*_unknown(comparison, but=worse), *_unread(comparison)]
     problems, fixes = [], []
     if worse:
         named = listed(f"{diff.title} ({diff.impact.label})" for diff in worse)
@@ -55,6 +55,11 @@ def fail_on(comparison: Comparison, impact: Impact) -> GateError | None:
         problems.append(f"cannot be compared, so its impact is not known: {listed(unseen)}")
         fixes.append(_READ)
     return _failed(problems, fixes) if problems else None
+
+
+def _unread(comparison: Comparison) -> Iterator[str]:
+    """What could not be read, once, though it may be so on both sides."""
+    yield from dict.fromkeys(item.name for item in comparison.unread)
 
 
 def _unknown(comparison: Comparison, but: Sequence[ProfileDiff]) -> Iterator[str]:
@@ -71,7 +76,7 @@ def max_cost_increase(comparison: Comparison, usd_per_hour: float) -> GateError 
     """
     unpriced = [diff for diff in comparison.profiles if diff.usd_per_hour_delta_at_first is None]
     undecided = [diff.title for diff in unpriced if diff.status == "unknown"]
-    unread = [*undecided, *(item.name for item in comparison.unread)]
+    unread = [*undecided, *_unread(comparison)]
     problems, fixes = [], []
     if unread:
         problems.append(f"cannot be compared, so what it costs is not known: {listed(unread)}")

@@ -54,7 +54,7 @@ def take(checked: Checked, *, region: str, profile: str, hardware: str, file: st
     """What a hardware profile comes to; its findings alone where it could not be decided.
 
     `region` is the one to tell prices of. What an account or the cache of engines would have to
-    say is left open, see `with_outlook` and `with_digest`.
+    say is left open, see `with_outlook`.
     """
     spec = checked.spec
     if spec is None:
@@ -102,12 +102,6 @@ def with_outlook(snapshot: Snapshot, outlook: Outlook) -> Snapshot:
         is_cached=engine.is_ready,
     )
     return replace(snapshot, artifact=found)
-
-
-def with_digest(snapshot: Snapshot, digest: str) -> Snapshot:
-    """The snapshot with the digest that its image has in the registry: `sha256:...`."""
-    image = snapshot.image
-    return snapshot if image is None else replace(snapshot, image=replace(image, digest=digest))
 
 
 def _items(checked: Checked, spec: ResolvedSpec) -> dict[str, Item]:

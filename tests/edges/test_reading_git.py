@@ -421,7 +421,7 @@ LINKED = "other/new.yaml"
 
 
 @pytest.fixture
-def linked(made) -> GitRepository:
+def linked(made: GitRepository) -> GitRepository:
     """A profile that is a link to a file of another folder, by way of a link to that folder."""
     made.write(LINKED, named("new"))
     (made.folder / "way").symlink_to("other")
@@ -648,9 +648,9 @@ def test_a_shipped_profile_is_not_compared_in_the_repository_that_it_lies_in(mad
     made.write(".venv/profiles/talk.yaml", named("talk"))
     shipped = File(path=Path(".venv/profiles/talk.yaml"), is_shipped=True)
     asked = Asked(region="us-east-1")
-    for sides in ((shipped, None), (None, shipped)):
+    for before, after in ((shipped, None), (None, shipped)):
         with pytest.raises(InputError, match="talk comes with lmi-deploy") as raised:
-            read(*sides, asked)
+            read(before, after, asked)
         assert raised.value.fix == "name two sides: lmi-deploy diff OLD talk"
     made.commit({"profiles/own.yaml": with_batch(4, named("talk"))})
     [profile] = read(parse("git:HEAD"), shipped, asked).compared().profiles

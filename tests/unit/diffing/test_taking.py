@@ -18,7 +18,7 @@ from lmi_deployer.artifact.manifest import Manifest
 from lmi_deployer.deployed import deployed_of
 from lmi_deployer.diffing.comparing import Pair, compare
 from lmi_deployer.diffing.snapshot import Snapshot
-from lmi_deployer.diffing.taking import take, with_digest, with_outlook
+from lmi_deployer.diffing.taking import take, with_outlook
 from lmi_deployer.hardware import LoadedProfile, load_profile
 from lmi_deployer.impact import Part
 from lmi_deployer.reaching import Reach
@@ -254,12 +254,6 @@ def test_nothing_is_told_of_a_cache_that_nobody_looked_into() -> None:
     spec = make_spec(*TRTLLM, "compile.mode=aot")
     before = of_spec(spec)
     assert with_outlook(before, outlook_of(spec, "compiled unless cached")) == before
-
-
-def test_the_digest_of_the_image_stands_beside_its_tag() -> None:
-    image = with_digest(snapshot(), "sha256:abc").image
-    assert image is not None
-    assert (image.tag, image.digest) == (make_spec().image.tag, "sha256:abc")
 
 
 def with_option(name: str, value: str) -> Snapshot:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from lmi_deployer.impact import Impact
 
 DIFFERENCES = 3
+COMPARED = frozenset({".yaml", ".yml", ".lock", ".properties", ".gz"})
+"""Ends of the names of files that lie in folders of profiles and of bundles."""
 MARKER = "lmi-deploy diff"
 """By which a comment of `-o markdown` is found again."""
 WIDTH = 100
@@ -114,7 +116,7 @@ def command(
 
     sides = tuple(None if word is None else parse(word) for word in (before, after))
     if out is not None:
-        _refuse_operand(out, before, after)
+        _refuse_operand(out, before, after, str(folder or "profiles"))
     asked = Asked(
         hardware=hardware,
         overrides=overrides,
@@ -136,9 +138,12 @@ def command(
 def _refuse_operand(out: Path, *words: str | None) -> None:
     """Raise InputError where the result would take the place of what is compared."""
     for word in words:
-        path = Path((word or "").partition("#")[0])
-        if path.is_file() and out.is_file() and out.samefile(path):
-            raise InputError(f"--out would overwrite {path}, which is compared", fix="another FILE")
+        if not word or not out.is_file():
+            continue
+        path = Path(word.partition("#")[0])
+        is_inside = path.is_dir() and out.resolve().is_relative_to(path.resolve())
+        if (is_inside and out.suffix in COMPARED) or (path.is_file() and out.samefile(path)):
+            raise InputError(f"--out would overwrite {out}, which is compared", fix="another FILE")
 
 
 def compared(before: Operand | None, after: Operand | None, asked: Asked) -> Comparison:

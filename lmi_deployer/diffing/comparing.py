@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from lmi_deployer.diffing.changes import changes_of
 from lmi_deployer.diffing.comparison import Change, Comparison, ProfileDiff, Status, Unread
@@ -46,9 +47,10 @@ def compare(pair: Pair) -> ProfileDiff:
         notes = notes_of_undeployed(after) if pair.is_missing_live else notes_of_added(after)
         return _one_sided(pair, after, "added", _impact_of_adding(after), notes)
     assert before is not None
-    if pair.is_missing_live:
+    if pair.is_missing_live:  # as beside what is live: what bringing it there does
+        turned = replace(pair, before=None, after=before)
         notes = notes_of_undeployed(before)
-        return _one_sided(pair, before, "removed", _impact_of_adding(before), notes)
+        return _one_sided(turned, before, "added", _impact_of_adding(before), notes)
     notes = notes_of_removed(before)
     return _one_sided(pair, before, "removed", Impact.REPLACE_ENDPOINT, notes)
 

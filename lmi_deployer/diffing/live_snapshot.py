@@ -37,7 +37,7 @@ def live_snapshot(looked: Looked, wanted: Snapshot, region: str) -> Snapshot | N
         values=_scaled(looked),
         deployed=deployed,
         artifact=_artifact(deployed, wanted),
-        cost=cost_of(looked, region),
+        cost=cost_of(looked, region, instances=_deployed_instances(looked)),
         image=image_of(looked),
         is_decided=False,
     )
@@ -120,9 +120,18 @@ def instances_of(looked: Looked) -> int | None:
     return None if count is None else int(count)
 
 
-def cost_of(looked: Looked, region: str) -> Cost | None:
-    """What all instances that run cost; None where their type or its price is not known."""
-    count = instances_of(looked)
+def _deployed_instances(looked: Looked) -> int | None:
+    """Instances that its configuration asks for, which is what deploying compares with."""
+    count = looked.live.variant.get("InitialInstanceCount") if looked.live else None
+    return None if count is None else int(count)
+
+
+def cost_of(looked: Looked, region: str, *, instances: int | None = None) -> Cost | None:
+    """What so many instances cost; None where their type or its price is not known.
+
+    Without a number, those that run.
+    """
+    count = instances_of(looked) if instances is None else instances
     instance_type = looked.live.variant.get("InstanceType") if looked.live else None
     if count is None or instance_type is None:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from lmi_deployer.diffing.comparison import ProfileDiff, has_same_machines
-from lmi_deployer.diffing.snapshot import Snapshot
+from lmi_deployer.diffing.snapshot import RUNNING_INSTANCES, Snapshot
 from lmi_deployer.diffing.wording import listed
 from lmi_deployer.impact import UNKNOWN, Impact
 from lmi_deployer.render import PROPERTIES_FILE
@@ -53,6 +53,7 @@ def notes_of_both(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
         *_endpoint(before, after),
         *_unknown(before, after),
         *_versions(before, after),
+        *_scaled(before, after),
         *_prices(before, after),
     )
 
@@ -134,6 +135,17 @@ def _left_out(side: Snapshot, other: Snapshot) -> Iterator[str]:
     yield from (f"model.{name}" for name in sorted(said - mine.model.keys()))
     if mine.engine == UNKNOWN and theirs.engine not in {None, UNKNOWN}:
         yield "what is compiled"
+
+
+def _scaled(before: Snapshot, after: Snapshot) -> Iterator[str]:
+    """That more or fewer instances run, and are paid for, than were deployed."""
+    for side in (before, after):
+        if RUNNING_INSTANCES in side.values:
+            count = side.values[RUNNING_INSTANCES].value
+            yield (
+                f"{count} instances run and are paid for, which is not what was deployed; `up` "
+                f"leaves that as it is, and `lmi-deploy drift {_name(side)}` says how to mend it"
+            )
 
 
 def _versions(before: Snapshot, after: Snapshot) -> Iterator[str]:

@@ -107,7 +107,8 @@ def test_a_long_comparison_says_how_far_it_is_where_somebody_watches(
 
 def test_the_result_never_takes_the_place_of_what_is_compared(lmi: Command):
     text = Path("profiles/chat.yaml").read_text()
-    for side in ("profiles/chat.yaml", "./profiles/../profiles/chat.yaml#g5"):
+    sides = ("profiles/chat.yaml", "./profiles/../profiles/chat.yaml#g5", "profiles", "chat")
+    for side in sides:
         refused = lmi("diff", side, side, "--out", "profiles/chat.yaml")
         assert refused.status == 2
         assert "would overwrite" in refused.err

@@ -84,9 +84,9 @@ def test_what_is_live_is_compared_with_every_hardware_profile(words):
     assert statuses(sides) == {"g5": "equal", "p4d": "equal"}
 
 
-def test_what_is_not_live_would_be_added_and_turned_round_it_is_gone():
+def test_what_is_not_live_would_be_added_whichever_side_is_live():
     assert statuses(sides_of("live", "chat", live=Account(missing="g5")))["g5"] == "added"
-    assert statuses(sides_of("chat", "live", live=Account(missing="g5")))["g5"] == "removed"
+    assert statuses(sides_of("chat", "live", live=Account(missing="g5")))["g5"] == "added"
 
 
 @pytest.mark.parametrize("words", [("live", "chat"), ("chat", "live")])

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.edges.loopback import serving
 
 TOKEN = "ghs_" + "w" * 36
 READ_ONLY = "ghs_" + "r" * 36
@@ -99,11 +100,6 @@ class GitHubServer:
         return [item.method for item in self.requests if not item.path.endswith("/graphql")]
 
 
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a client that has heard enough."""
-
-
 @contextmanager
 def running_github() -> Iterator[GitHubServer]:
     """A GitHub for as long as the block runs."""
@@ -112,17 +108,8 @@ def running_github() -> Iterator[GitHubServer]:
     class Handler(_Handler):
         state = github
 
-    server = _Server(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    github.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(Handler) as github.url:
         yield github
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

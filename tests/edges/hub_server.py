@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from tests.edges.loopback import serving
 
 TOKEN = "hf_" + "x" * 34
 COMMIT = "a1" * 20
@@ -103,11 +104,6 @@ class HubServer:
         return [path for _, path, _ in self.requests]
 
 
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a client that has heard enough."""
-
-
 @contextmanager
 def running_hub() -> Iterator[HubServer]:
     """A hub for as long as the block runs."""
@@ -116,17 +112,8 @@ def running_hub() -> Iterator[HubServer]:
     class Handler(_Handler):
         state = hub
 
-    server = _Server(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    hub.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(Handler) as hub.url:
         yield hub
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

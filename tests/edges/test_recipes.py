@@ -6,10 +6,9 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 import yaml
 
 from tests.edges.git_repositories import ENVIRONMENT, GitRepository
+from tests.edges.loopback import serving
 from tests.pull_requests import BROKEN, CHAT
 from tests.specs import PROFILE
 
@@ -107,13 +107,8 @@ def forge() -> Iterator[Forge]:
     for number in range(3):
         made.add(f"looks good {number}", author=OTHER)
     handler = type("Bound", (Handler,), {"forge": made})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        made.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with serving(handler) as made.url:
         yield made
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

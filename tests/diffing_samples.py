@@ -18,6 +18,7 @@ from lmi_deployer.findings import Finding, Place
 from lmi_deployer.hardware import load_profile
 from lmi_deployer.impact import Deployed, Part
 from lmi_deployer.resources import data_folder
+from tests.specs import PROFILE
 
 REGION = "us-east-1"
 BEFORE, AFTER = "main (1a2b3c4d)", "work tree"
@@ -29,19 +30,7 @@ HOSTILE = (
 )
 """A value that tries every way out of an output."""
 
-CHAT = """\
-apiVersion: lmi-deploy/v1
-kind: ModelProfile
-name: chat
-model: {id: TheBloke/Llama-2-7B-fp16}
-container: {version: "0.25.0"}
-traffic: {max_input_len: 1024, max_output_len: 512}
-profiles:
-  g5:
-    instance_type: ml.g5.2xlarge
-    backend: lmi-dist
-    max_rolling_batch_size: 32
-"""
+CHAT = f"{PROFILE}    max_rolling_batch_size: 32\n"
 
 
 def snapshot(

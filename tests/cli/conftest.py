@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lmi_deployer.cli import run
 from lmi_deployer.sandbox import running_sandbox
 from tests.specs import PROFILE
+
+if TYPE_CHECKING:
+    from tests.edges.github_server import GitHubServer
+    from tests.reviews import Review
 
 
 @dataclass(frozen=True)
@@ -71,3 +76,22 @@ def sandbox_url() -> Iterator[str]:
     """A running sandbox, reached as any AWS endpoint is."""
     with running_sandbox() as settings:
         yield settings.endpoint_url
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubServer]:
+    """GitHub's API on loopback."""
+    from tests.edges.github_server import running_github
+
+    with running_github() as server:
+        yield server
+
+
+@pytest.fixture
+def review(
+    tmp_path: Path, github: GitHubServer, lmi: Command, monkeypatch: pytest.MonkeyPatch
+) -> Review:
+    """A pull request there, and reviews of it."""
+    from tests.reviews import Review
+
+    return Review(tmp_path, github, lmi, monkeypatch)

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command
 from tests.edges.actions_runner import commands
 from tests.edges.github_server import (
     NUMBER,
     READ_ONLY,
     Fault,
-    GitHubServer,
-    running_github,
 )
 from tests.pull_requests import BROKEN, CHAT, LARGER
 from tests.reviews import Review
 from tests.specs import PROFILE
 
 COMMENTED = PROFILE.replace("profiles:\n", "profiles: # of today\n")
-
-
-@pytest.fixture
-def github() -> Iterator[GitHubServer]:
-    with running_github() as server:
-        yield server
-
-
-@pytest.fixture
-def review(
-    tmp_path: Path, github: GitHubServer, lmi: Command, monkeypatch: pytest.MonkeyPatch
-) -> Review:
-    return Review(tmp_path, github, lmi, monkeypatch)
 
 
 def test_a_change_is_told_in_the_log_the_summary_the_outputs_and_a_comment(review: Review):

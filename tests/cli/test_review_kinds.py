@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lmi_deployer.reviewing.comment import MOST_CHARACTERS
-from tests.cli.conftest import Command
 from tests.edges.actions_runner import commands
 from tests.edges.git_repositories import git
-from tests.edges.github_server import (
-    GitHubServer,
-    running_github,
-)
 from tests.pull_requests import BROKEN, CHAT, LARGER, PullRequest
 from tests.reviews import Review
 from tests.specs import PROFILE
-
-
-@pytest.fixture
-def github() -> Iterator[GitHubServer]:
-    with running_github() as server:
-        yield server
-
-
-@pytest.fixture
-def review(
-    tmp_path: Path, github: GitHubServer, lmi: Command, monkeypatch: pytest.MonkeyPatch
-) -> Review:
-    return Review(tmp_path, github, lmi, monkeypatch)
 
 
 def test_a_checkout_of_something_else_is_not_taken_for_the_pull_request(review: Review):
